@@ -1,0 +1,51 @@
+// swift-tools-version: 6.1
+// One manifest, two builds. The default build is ordinary Swift: the tests and the `lintel` tool.
+// With the trait `Embedded` the same sources become the shipped archive: no Swift runtime, and
+// `-no-allocations` makes the compiler reject anything that would touch a heap.
+import PackageDescription
+
+#if arch(x86_64)
+  let machine = ["-Xcc", "-march=x86-64-v3"]
+#else
+  let machine = ["-Xcc", "-march=armv8.2-a+dotprod+fp16"]
+#endif
+
+let engine: [SwiftSetting] = [
+  .enableExperimentalFeature("Embedded", .when(traits: ["Embedded"])),
+  .unsafeFlags(
+    [
+      "-wmo", "-no-allocations", "-Xfrontend", "-function-sections",
+      "-Xfrontend", "-disable-stack-protector",
+    ], .when(traits: ["Embedded"])),
+  .unsafeFlags(machine),
+]
+
+func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(
+    name: "Lintel" + name, dependencies: dependencies, path: "Sources/" + name,
+    swiftSettings: engine)
+}
+
+func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: dependencies, path: "Tests/" + name + "Tests",
+    swiftSettings: [.unsafeFlags(machine)])
+}
+
+let package = Package(
+  name: "lintel",
+  products: [
+    .library(name: "lintel-core", type: .static, targets: ["LintelCore"])
+  ],
+  traits: [
+    .trait(name: "Embedded", description: "The shipped archive: no Swift runtime, no heap")
+  ],
+  targets: [
+    .systemLibrary(name: "CPlatform", path: "Sources/CPlatform"),
+    layer("Core", ["CPlatform"]),
+    layer("Kernels", ["CPlatform", "LintelCore"]),
+    layer("Text", ["LintelCore"]),
+    layer("Sampling", ["CPlatform", "LintelCore"]),
+    suite("Core", ["LintelCore"]),
+  ]
+)
