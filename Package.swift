@@ -43,6 +43,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CPlatform", path: "Sources/CPlatform"),
     layer("Core", ["CPlatform"]),
+    layer("Weights", ["CPlatform", "LintelCore"]),
     layer("Kernels", ["CPlatform", "LintelCore"]),
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),

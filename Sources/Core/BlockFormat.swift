@@ -1,7 +1,7 @@
 // The single table of weight formats: GGUF type number, name, elements and bytes of one block.
 // Layouts: `ggml-common.h` of ggml; each format's file in Kernels draws its own.
 
-package enum BlockFormat: UInt32, Sendable {
+package enum BlockFormat: UInt32, Sendable, BitwiseCopyable {
   case f32 = 0
   case f16 = 1
   case q4_0 = 2

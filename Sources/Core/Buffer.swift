@@ -2,7 +2,7 @@
 // arena's region decides how long they live. A buffer from a measuring arena has the right count
 // and must not be dereferenced.
 
-package struct Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
+package struct Buffer<Element: BitwiseCopyable>: BitwiseCopyable, @unchecked Sendable {
   package let base: UnsafeMutablePointer<Element>
   package let count: Int
 

@@ -1,6 +1,6 @@
 // Read-only bytes that somebody else keeps alive: a mapping, the caller's argument, a literal.
 
-package struct Bytes: @unchecked Sendable {
+package struct Bytes: BitwiseCopyable, @unchecked Sendable {
   package let start: UnsafeRawPointer
   package let count: Int
 

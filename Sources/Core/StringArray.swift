@@ -1,7 +1,7 @@
 // A GGUF array of strings, in place: each element is a little-endian u64 length and its bytes.
 // Whoever makes one has proven that every element lies inside `bytes`; Weights does, on opening.
 
-package struct StringArray: Sendable {
+package struct StringArray: BitwiseCopyable, Sendable {
   package let bytes: Bytes
   package let count: Int
 

@@ -3,7 +3,7 @@
 
 import LintelCore
 
-package struct Matrix: @unchecked Sendable {
+package struct Matrix: BitwiseCopyable, @unchecked Sendable {
   package let start: UnsafeRawPointer
   package let format: BlockFormat
   /// Input dimension, ne0 of the file.
