@@ -96,6 +96,9 @@ static inline int64_t lt_now_ns(void) {
 
 typedef void *(*lt_thread_fn)(void *);
 
+/* One share of a parallel phase: `part` of `parts`, over a context that outlives the phase. */
+typedef void (*lt_job_fn)(const void *context, int part, int parts);
+
 /* Starts a thread whose stack is memory that the caller owns. Returns 0 or an errno value. */
 static inline int lt_thread_start(pthread_t *out, void *stack, size_t stack_bytes,
                                   lt_thread_fn entry, void *argument) {

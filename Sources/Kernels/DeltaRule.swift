@@ -1,0 +1,317 @@
+// The gated delta rule, one head at a time, all rows of one timeline.
+//
+//     S ← diag(e^g) S          g scalar per head (gated delta net) or per key channel (KDA)
+//     u = β (v − Sᵀ k)         S ← S + k uᵀ          o = Sᵀ q / sqrt(d_k)
+//     o = rms(o, w, ε) · gate(z)
+//
+// With k̃ = e^g k and q̃ = e^g q both reads use the state before the decay:
+// u = β (v − Sᵀ k̃), o = Sᵀ q̃ + (q · k) u; one pass reads S, one pass updates it. Columns of S (value
+// channels) do not depend on each other, so tokens are taken sixteen at a time through blocks of 32
+// columns that stay in the first-level cache. Each token's operations and their order are the same
+// for any number of rows.
+//
+// - Shapes: q, k `[rows, d_k]` · v, z, output `[rows, d_v]` · state `[d_k, d_v]`, row-major, Float32
+// - Units:  decay is raw: g = a · softplus(decay + dt), a ≤ 0; β = sigmoid(beta)
+// - Source: Gated Delta Networks, arXiv 2412.06464; Kimi Linear, arXiv 2510.26692
+
+import CPlatform
+import LintelCore
+
+package struct DeltaRuleJob: ParallelJob {
+  package enum Pairing: UInt8, BitwiseCopyable {
+    /// Value head j reads key head j mod key heads.
+    case tiled
+    /// Value head j reads key head j / (value heads / key heads).
+    case grouped
+  }
+
+  package struct Shape: BitwiseCopyable {
+    package var keyHeads: Int
+    package var valueHeads: Int
+    package var keyWidth: Int
+    package var valueWidth: Int
+    package var pairing: Pairing
+    /// Decay per key channel (KDA) instead of per head.
+    package var isDecayPerChannel: Bool
+    /// The output gate is SiLU (gated delta net) instead of sigmoid (KDA).
+    package var isGateSilu: Bool
+    package var l2Epsilon: Float
+    package var rmsEpsilon: Float
+
+    package init(
+      keyHeads: Int, valueHeads: Int, keyWidth: Int, valueWidth: Int, pairing: Pairing,
+      isDecayPerChannel: Bool, isGateSilu: Bool, l2Epsilon: Float, rmsEpsilon: Float
+    ) {
+      self.keyHeads = keyHeads
+      self.valueHeads = valueHeads
+      self.keyWidth = keyWidth
+      self.valueWidth = valueWidth
+      self.pairing = pairing
+      self.isDecayPerChannel = isDecayPerChannel
+      self.isGateSilu = isGateSilu
+      self.l2Epsilon = l2Epsilon
+      self.rmsEpsilon = rmsEpsilon
+    }
+  }
+
+  static var block: Int { 16 }
+  static var columns: Int { 32 }
+
+  package var shape: Shape
+  package var rows: Int
+  /// `[rows, qkvStride]`: queries of all key heads, then keys, then values.
+  package var qkv: Floats
+  package var qkvStride: Int
+  /// `[rows, valueHeads · keyWidth]` or `[rows, valueHeads]`, with its row stride.
+  package var decay: Floats
+  package var decayStride: Int
+  /// `[rows, valueHeads]`
+  package var beta: Floats
+  package var betaStride: Int
+  /// `[rows, valueHeads · valueWidth]`
+  package var gate: Floats
+  package var gateStride: Int
+  package var dt: ConstFloats
+  package var a: ConstFloats
+  package var norm: ConstFloats
+  /// `[valueHeads, keyWidth, valueWidth]`
+  package var state: Floats
+  /// `[rows, valueHeads · valueWidth]`
+  package var output: Floats
+  package var outputStride: Int
+  /// `scratchFloats` per part.
+  package var scratch: Floats
+
+  package init(
+    shape: Shape, rows: Int, qkv: Floats, qkvStride: Int, decay: Floats, decayStride: Int,
+    beta: Floats, betaStride: Int, gate: Floats, gateStride: Int, dt: ConstFloats,
+    a: ConstFloats, norm: ConstFloats, state: Floats, output: Floats, outputStride: Int,
+    scratch: Floats
+  ) {
+    self.shape = shape
+    self.rows = rows
+    self.qkv = qkv
+    self.qkvStride = qkvStride
+    self.decay = decay
+    self.decayStride = decayStride
+    self.beta = beta
+    self.betaStride = betaStride
+    self.gate = gate
+    self.gateStride = gateStride
+    self.dt = dt
+    self.a = a
+    self.norm = norm
+    self.state = state
+    self.output = output
+    self.outputStride = outputStride
+    self.scratch = scratch
+  }
+
+  /// Scratch of one part: e^g, k, k̃, q̃ of a block of tokens; β and q·k beside them.
+  package static func scratchFloats(keyWidth: Int) -> Int {
+    let row = (keyWidth + 7) & ~7
+    return block * (4 * row + 2) + 64
+  }
+
+  package static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: DeltaRuleJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  package func run(part: Int, parts: Int) {
+    let mine = scratch + part * DeltaRuleJob.scratchFloats(keyWidth: shape.keyWidth)
+    for h in share(shape.valueHeads, part: part, parts: parts) { head(h, mine) }
+  }
+
+  private func head(_ h: Int, _ scratch: Floats) {
+    let width = shape.valueWidth
+    let s = state + h * shape.keyWidth * width
+    var t = 0
+    while t < rows {
+      let count = min(DeltaRuleJob.block, rows - t)
+      prepare(h, t, count, scratch)
+      var c = 0
+      while c < width {
+        if c + 32 <= width {
+          for i in 0..<count { step32(h, t + i, i, c, s, scratch) }
+          c += 32
+        } else {
+          let n = min(8, width - c)
+          for i in 0..<count { step8(h, t + i, i, c, n, s, scratch) }
+          c += 8
+        }
+      }
+      for i in 0..<count { finish(h, t + i) }
+      t += count
+    }
+  }
+
+  private var rowFloats: Int { (shape.keyWidth + 7) & ~7 }
+
+  /// Normalises q and k, turns raw decay into factors, for `count` tokens from `t`.
+  private func prepare(_ h: Int, _ t: Int, _ count: Int, _ scratch: Floats) {
+    let d = shape.keyWidth
+    let row = rowFloats
+    let keyHead =
+      shape.pairing == .tiled
+      ? h % shape.keyHeads : h / max(shape.valueHeads / shape.keyHeads, 1)
+    for i in 0..<count {
+      let x = qkv + (t + i) * qkvStride
+      let factor = scratch + i * row
+      let k = factor + DeltaRuleJob.block * row
+      let kDecayed = k + DeltaRuleJob.block * row
+      let qDecayed = kDecayed + DeltaRuleJob.block * row
+      let scalars = scratch + DeltaRuleJob.block * row * 4 + i * 2
+      Norm.l2(
+        x + keyHead * d, shape.l2Epsilon, d, factor: 1 / lt_sqrtf(Float(d)), into: qDecayed)
+      Norm.l2(
+        x + (shape.keyHeads + keyHead) * d, shape.l2Epsilon, d, factor: 1, into: k)
+      var dot = Lanes(repeating: 0)
+      var j = 0
+      while j < d {
+        let n = d - j
+        dot = dot.addingProduct(qDecayed.lanes(j, count: n), k.lanes(j, count: n))
+        j += 8
+      }
+      scalars[0] = Elementary.sigmoid(beta[(t + i) * betaStride + h])
+      scalars[1] = dot.total()
+      decayFactors(h, t + i, factor)
+      j = 0
+      while j < d {
+        let n = d - j
+        let f = factor.lanes(j, count: n)
+        kDecayed.store(k.lanes(j, count: n) * f, j, count: n)
+        qDecayed.store(qDecayed.lanes(j, count: n) * f, j, count: n)
+        j += 8
+      }
+    }
+  }
+
+  private func decayFactors(_ h: Int, _ t: Int, _ factor: Floats) {
+    let d = shape.keyWidth
+    if shape.isDecayPerChannel {
+      let raw = decay + t * decayStride + h * d
+      for j in 0..<d {
+        factor[j] = a[h] * DeltaRuleJob.softplus(raw[j] + dt[h * d + j])
+      }
+      var j = 0
+      while j < d {
+        let n = d - j
+        factor.store(Elementary.exp(factor.lanes(j, count: n)), j, count: n)
+        j += 8
+      }
+    } else {
+      let g = a[h] * DeltaRuleJob.softplus(decay[t * decayStride + h] + dt[h])
+      let f = Elementary.exp(g)
+      for j in 0..<d { factor[j] = f }
+    }
+  }
+
+  /// log(1 + e^x); x itself above 20, where they agree to the last bit.
+  static func softplus(_ x: Float) -> Float {
+    x > 20 ? x : lt_log1pf(lt_expf(x))
+  }
+
+  /// One token, 32 columns of the state from `c`.
+  @inline(__always)
+  private func step32(
+    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ state: Floats, _ scratch: Floats
+  ) {
+    let d = shape.keyWidth
+    let width = shape.valueWidth
+    let row = rowFloats
+    let factor = scratch + i * row
+    let k = factor + DeltaRuleJob.block * row
+    let kDecayed = k + DeltaRuleJob.block * row
+    let qDecayed = kDecayed + DeltaRuleJob.block * row
+    let b = scratch[DeltaRuleJob.block * row * 4 + i * 2]
+    let qk = scratch[DeltaRuleJob.block * row * 4 + i * 2 + 1]
+    var r0 = Lanes(repeating: 0)
+    var (r1, r2, r3) = (r0, r0, r0)
+    var (w0, w1, w2, w3) = (r0, r0, r0, r0)
+    var s = state + c
+    for j in 0..<d {
+      let kj = Lanes(repeating: kDecayed[j])
+      let qj = Lanes(repeating: qDecayed[j])
+      let (s0, s1, s2, s3) = (s.lanes(0), s.lanes(8), s.lanes(16), s.lanes(24))
+      r0 = r0.addingProduct(kj, s0)
+      r1 = r1.addingProduct(kj, s1)
+      r2 = r2.addingProduct(kj, s2)
+      r3 = r3.addingProduct(kj, s3)
+      w0 = w0.addingProduct(qj, s0)
+      w1 = w1.addingProduct(qj, s1)
+      w2 = w2.addingProduct(qj, s2)
+      w3 = w3.addingProduct(qj, s3)
+      s += width
+    }
+    let v = qkv + t * qkvStride + 2 * shape.keyHeads * d + h * width + c
+    let u0 = (v.lanes(0) - r0) * b
+    let u1 = (v.lanes(8) - r1) * b
+    let u2 = (v.lanes(16) - r2) * b
+    let u3 = (v.lanes(24) - r3) * b
+    let q = Lanes(repeating: qk)
+    let o = output + t * outputStride + h * width + c
+    o.store(w0.addingProduct(q, u0), 0)
+    o.store(w1.addingProduct(q, u1), 8)
+    o.store(w2.addingProduct(q, u2), 16)
+    o.store(w3.addingProduct(q, u3), 24)
+    s = state + c
+    for j in 0..<d {
+      let f = Lanes(repeating: factor[j])
+      let kj = Lanes(repeating: k[j])
+      s.store((s.lanes(0) * f).addingProduct(kj, u0), 0)
+      s.store((s.lanes(8) * f).addingProduct(kj, u1), 8)
+      s.store((s.lanes(16) * f).addingProduct(kj, u2), 16)
+      s.store((s.lanes(24) * f).addingProduct(kj, u3), 24)
+      s += width
+    }
+  }
+
+  /// One token, up to 8 columns: the tail of widths that are not multiples of 32.
+  private func step8(
+    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ state: Floats, _ scratch: Floats
+  ) {
+    let d = shape.keyWidth
+    let width = shape.valueWidth
+    let row = rowFloats
+    let factor = scratch + i * row
+    let k = factor + DeltaRuleJob.block * row
+    let kDecayed = k + DeltaRuleJob.block * row
+    let qDecayed = kDecayed + DeltaRuleJob.block * row
+    let b = scratch[DeltaRuleJob.block * row * 4 + i * 2]
+    let qk = scratch[DeltaRuleJob.block * row * 4 + i * 2 + 1]
+    var r = Lanes(repeating: 0)
+    var w = r
+    for j in 0..<d {
+      let s = (state + j * width).lanes(c, count: n)
+      r = r.addingProduct(Lanes(repeating: kDecayed[j]), s)
+      w = w.addingProduct(Lanes(repeating: qDecayed[j]), s)
+    }
+    let v = qkv + t * qkvStride + 2 * shape.keyHeads * d + h * width
+    let u = (v.lanes(c, count: n) - r) * b
+    let o = output + t * outputStride + h * width
+    o.store(w.addingProduct(Lanes(repeating: qk), u), c, count: n)
+    for j in 0..<d {
+      let s = state + j * width
+      let decayed = s.lanes(c, count: n) * factor[j]
+      s.store(decayed.addingProduct(Lanes(repeating: k[j]), u), c, count: n)
+    }
+  }
+
+  /// Output norm and gate of one token.
+  private func finish(_ h: Int, _ t: Int) {
+    let width = shape.valueWidth
+    let o = output + t * outputStride + h * width
+    let z = gate + t * gateStride + h * width
+    Norm.rms(o, norm, shape.rmsEpsilon, width, into: o)
+    var j = 0
+    while j < width {
+      let n = width - j
+      let x = z.lanes(j, count: n)
+      let g = shape.isGateSilu ? Elementary.silu(x) : Elementary.sigmoid(x)
+      o.store(o.lanes(j, count: n) * g, j, count: n)
+      j += 8
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// Causal depthwise convolution over time, then SiLU, in place.
+//
+//     y[t, c] = silu( Σ_{j < K} w[c, j] · x[t - (K-1) + j, c] )      the last tap meets the newest x
+//
+// The history holds the K-1 rows before the first one, raw (before convolution and activation),
+// oldest first; it is updated to the last K-1 raw rows of this call.
+
+import CPlatform
+import LintelCore
+
+package struct ShortConvolutionJob: ParallelJob {
+  /// `[rows, stride]`, raw projections in, activated convolution out; `channels` of each row.
+  var x: Floats
+  var stride: Int
+  var rows: Int
+  var channels: Int
+  /// `[K-1, stride]`, the same channels.
+  var history: Floats
+  /// `[channels, K]`
+  var weight: ConstFloats
+  var kernel: Int
+
+  package static var kernelMax: Int { 8 }
+
+  package init(
+    x: Floats, stride: Int, rows: Int, channels: Int, history: Floats, weight: ConstFloats,
+    kernel: Int
+  ) {
+    self.x = x
+    self.stride = stride
+    self.rows = rows
+    self.channels = channels
+    self.history = history
+    self.weight = weight
+    self.kernel = kernel
+  }
+
+  package static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: ShortConvolutionJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  package func run(part: Int, parts: Int) {
+    let range = share(channels, part: part, parts: parts, grain: 8)
+    var c = range.lowerBound
+    while c < range.upperBound {
+      column(c, min(8, range.upperBound - c))
+      c += 8
+    }
+  }
+
+  /// Eight channels (or the last few) through all rows; the window lives in registers.
+  private func column(_ c: Int, _ count: Int) {
+    let taps = kernel
+    var w = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
+    for i in 0..<count {
+      for j in 0..<taps { w[j][i] = weight[(c + i) * taps + j] }
+    }
+    var window = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
+    for j in 0..<(taps - 1) { window[j] = (history + j * stride).lanes(c, count: count) }
+    if taps == 4 {
+      var (h0, h1, h2) = (window[0], window[1], window[2])
+      let (w0, w1, w2, w3) = (w[0], w[1], w[2], w[3])
+      for t in 0..<rows {
+        let row = x + t * stride
+        let new = row.lanes(c, count: count)
+        let y = (w0 * h0).addingProduct(w1, h1).addingProduct(w2, h2).addingProduct(w3, new)
+        row.store(Elementary.silu(y), c, count: count)
+        h0 = h1
+        h1 = h2
+        h2 = new
+      }
+      window[0] = h0
+      window[1] = h1
+      window[2] = h2
+    } else {
+      for t in 0..<rows {
+        let row = x + t * stride
+        window[taps - 1] = row.lanes(c, count: count)
+        var y = w[0] * window[0]
+        for j in 1..<taps { y = y.addingProduct(w[j], window[j]) }
+        row.store(Elementary.silu(y), c, count: count)
+        for j in 1..<taps { window[j - 1] = window[j] }
+      }
+    }
+    for j in 0..<(taps - 1) { (history + j * stride).store(window[j], c, count: count) }
+  }
+}

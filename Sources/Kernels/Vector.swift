@@ -1,0 +1,106 @@
+// Eight floats at a time, and the elementary functions that layers need, in plain arithmetic: the
+// same instructions on every platform, so the same bits, whatever the C library.
+
+import LintelCore
+
+package typealias Lanes = SIMD8<Float>
+
+package typealias Floats = UnsafeMutablePointer<Float>
+package typealias ConstFloats = UnsafePointer<Float>
+
+extension UnsafeMutablePointer where Pointee == Float {
+  @inline(__always) package func lanes(_ i: Int) -> Lanes {
+    UnsafeRawPointer(self + i).loadUnaligned(as: Lanes.self)
+  }
+  @inline(__always) package func store(_ v: Lanes, _ i: Int) {
+    UnsafeMutableRawPointer(self + i).storeBytes(of: v, as: Lanes.self)
+  }
+  /// The first `count` (1 to 8) floats at `i`, zeros after them.
+  @inline(__always) package func lanes(_ i: Int, count: Int) -> Lanes {
+    if count >= 8 { return lanes(i) }
+    var v = Lanes(repeating: 0)
+    for j in 0..<count { v[j] = self[i + j] }
+    return v
+  }
+  @inline(__always) package func store(_ v: Lanes, _ i: Int, count: Int) {
+    if count >= 8 {
+      store(v, i)
+    } else {
+      for j in 0..<count { self[i + j] = v[j] }
+    }
+  }
+}
+
+extension UnsafePointer where Pointee == Float {
+  @inline(__always) package func lanes(_ i: Int) -> Lanes {
+    UnsafeRawPointer(self + i).loadUnaligned(as: Lanes.self)
+  }
+  @inline(__always) package func lanes(_ i: Int, count: Int) -> Lanes {
+    if count >= 8 { return lanes(i) }
+    var v = Lanes(repeating: 0)
+    for j in 0..<count { v[j] = self[i + j] }
+    return v
+  }
+}
+
+extension SIMD8 where Scalar == Float {
+  /// Adds pairwise, always in the same order.
+  @inline(__always) package func total() -> Float {
+    let a = lowHalf + highHalf
+    let b = a.lowHalf + a.highHalf
+    return b[0] + b[1]
+  }
+
+  @inline(__always) package func greatest() -> Float {
+    let a = pointwiseMax(lowHalf, highHalf)
+    let b = pointwiseMax(a.lowHalf, a.highHalf)
+    return Swift.max(b[0], b[1])
+  }
+}
+
+package enum Elementary {
+  /// e^x. Cody-Waite reduction to |r| <= ln2/2, then a degree 6 polynomial (the minimax
+  /// coefficients of Cephes' expf). Below -87.3 the result is 0, above 88.3 it saturates; NaN
+  /// stays NaN. Within 2 ulp.
+  @inline(__always) package static func exp(_ x: Lanes) -> Lanes {
+    let top = Lanes(repeating: 88.37)
+    let bottom = Lanes(repeating: -87.33)
+    var v = x
+    v.replace(with: top, where: x .> top)
+    v.replace(with: bottom, where: x .< bottom)
+    // Round to nearest by the 1.5 * 2^23 shift; the integer is then in the low mantissa bits.
+    let shift = Lanes(repeating: 12_582_912)
+    let shifted = shift.addingProduct(v, Lanes(repeating: 1.442_695_04))
+    let n = shifted - shift
+    var r = v.addingProduct(n, Lanes(repeating: -0.693_359_375))
+    r = r.addingProduct(n, Lanes(repeating: 2.121_944_4e-4))
+    var p = Lanes(repeating: 1.987_569_15e-4)
+    p = Lanes(repeating: 1.398_199_950_7e-3).addingProduct(p, r)
+    p = Lanes(repeating: 8.333_451_907_3e-3).addingProduct(p, r)
+    p = Lanes(repeating: 4.166_579_589_4e-2).addingProduct(p, r)
+    p = Lanes(repeating: 1.666_666_545_9e-1).addingProduct(p, r)
+    p = Lanes(repeating: 5.000_000_120_1e-1).addingProduct(p, r)
+    var y = (r + 1).addingProduct(p, r * r)
+    let bits = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23
+    y = unsafeBitCast(unsafeBitCast(y, to: SIMD8<Int32>.self) &+ bits, to: Lanes.self)
+    y.replace(with: Lanes(repeating: 0), where: x .< bottom)
+    y.replace(with: x, where: x .!= x)
+    return y
+  }
+
+  @inline(__always) package static func exp(_ x: Float) -> Float {
+    exp(Lanes(repeating: x))[0]
+  }
+
+  @inline(__always) package static func sigmoid(_ x: Lanes) -> Lanes {
+    1 / (1 + exp(-x))
+  }
+
+  @inline(__always) package static func sigmoid(_ x: Float) -> Float {
+    sigmoid(Lanes(repeating: x))[0]
+  }
+
+  @inline(__always) package static func silu(_ x: Lanes) -> Lanes {
+    x / (1 + exp(-x))
+  }
+}
