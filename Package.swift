@@ -35,18 +35,28 @@ func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
   name: "lintel",
   products: [
-    .library(name: "lintel-core", type: .static, targets: ["LintelCore"])
+    .library(name: "lintel-archive", type: .static, targets: ["LintelExports"])
   ],
   traits: [
     .trait(name: "Embedded", description: "The shipped archive: no Swift runtime, no heap")
   ],
   targets: [
+    .systemLibrary(name: "CLintel", path: "Include"),
     .systemLibrary(name: "CPlatform", path: "Sources/CPlatform"),
     layer("Core", ["CPlatform"]),
     layer("Weights", ["CPlatform", "LintelCore"]),
     layer("Kernels", ["CPlatform", "LintelCore"]),
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
+    layer("Model", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
+    layer(
+      "Session",
+      ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel", "LintelText",
+       "LintelSampling"]),
+    layer(
+      "Exports",
+      ["CLintel", "CPlatform", "LintelCore", "LintelModel", "LintelText", "LintelSampling",
+       "LintelSession"]),
     suite("Core", ["LintelCore"]),
   ]
 )

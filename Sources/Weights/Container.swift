@@ -11,7 +11,7 @@
 
 import LintelCore
 
-package struct Container: Sendable {
+package struct Container: BitwiseCopyable, Sendable {
   package let bytes: Bytes
   package let version: UInt32
   package let metadataCount: Int

@@ -98,7 +98,7 @@ package struct TensorCursor {
 
 /// All tensors of a file, sorted by name hash. Binding marks what it uses, so that a tensor which
 /// nothing understands can be refused by name instead of being ignored.
-package struct TensorDirectory {
+package struct TensorDirectory: BitwiseCopyable {
   package struct Slot: BitwiseCopyable {
     var hash: UInt64
     package var entry: TensorEntry

@@ -1,0 +1,443 @@
+/* lintel.h - small language models inside your program, in a number of bytes that you fix.
+ *
+ * If it is not in this file, it is not the API.
+ *
+ *   engine    the budget: one block of memory, a pool of threads
+ *     model     one memory-mapped GGUF file: weights, tokenizer. Immutable, shared by sessions
+ *       session   one conversation: recurrent state, attention cache, sampler. One timeline
+ *
+ * A complete program (without error handling):
+ *
+ *   static unsigned char memory[16 << 20];
+ *   static int32_t print(void *user, const lintel_event *e) {
+ *     fwrite(e->text, 1, e->text_bytes, stdout);
+ *     return LINTEL_CONTINUE;
+ *   }
+ *   lintel_engine_options eo = LINTEL_ENGINE_OPTIONS_INIT;
+ *   lintel_engine *engine; lintel_model *model; lintel_session *session;
+ *   eo.memory = memory; eo.memory_bytes = sizeof memory;
+ *   lintel_engine_create(&eo, &engine, NULL);
+ *   lintel_model_open(engine, "cabin.gguf", NULL, &model, NULL);
+ *   lintel_session_create(model, NULL, &session, NULL);
+ *   lintel_session_feed_message(session, LINTEL_ROLE_USER, "it's too cold back here", 23, NULL);
+ *   lintel_session_generate(session, NULL, print, NULL, NULL, NULL);
+ *   lintel_engine_destroy(engine);
+ *
+ * MEMORY. The engine owns one block, yours or its own mapping, and never takes a byte more: models'
+ * directories and vocabularies, activations, sessions, thread stacks all live there. Weights stay in
+ * the read-only mapping of the file. lintel_plan() says beforehand, to the byte, what a configuration
+ * needs, by category. Between session creation and destruction nothing is allocated, mapped or freed.
+ *
+ * ERRORS. Every fallible call returns a lintel_status: 0 is success, positive values are ordinary
+ * outcomes, negative ones errors. Pass a lintel_error to get the sentence that says what is wrong,
+ * where, and what to do; NULL is always allowed. Unless a function says otherwise, an error leaves
+ * every object as it was. An object is never half-changed: either it is unchanged, or it is poisoned
+ * and says LINTEL_ERR_POISONED until it is reset or destroyed.
+ *
+ * THREADS. An engine's creation, destruction, and the opening and closing of its models and sessions
+ * belong to one thread at a time. Models are shareable. A session belongs to one thread at a time; a
+ * second one gets LINTEL_ERR_BUSY. Sessions of one engine may be driven from different threads and
+ * take turns. lintel_session_cancel() may be called from any thread and from signal handlers.
+ *
+ * STRINGS are UTF-8, given by pointer and byte count, and need no terminator unless the parameter is
+ * called `path`. STRUCTS start with struct_size (use the _INIT macros); zero means default in every
+ * field; `reserved` must be zero, so that a later version can give it a meaning.
+ */
+#ifndef LINTEL_H
+#define LINTEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LINTEL_VERSION_MAJOR 0
+#define LINTEL_VERSION_MINOR 1
+#define LINTEL_VERSION_PATCH 0
+/* major * 10000 + minor * 100 + patch */
+#define LINTEL_VERSION 100
+
+/* ---- Status. Numbers are pinned and never reused. ---- */
+
+typedef int32_t lintel_status;
+
+#define LINTEL_OK 0
+#define LINTEL_MORE 1       /* step: there is more to do; call again */
+#define LINTEL_DONE 2       /* the generation ended; see its result for the reason */
+#define LINTEL_CANCELLED 3  /* lintel_session_cancel took effect; work done so far is kept */
+#define LINTEL_PAUSED 4     /* the callback asked to pause; step or generate again to resume */
+
+#define LINTEL_ERR_ARGUMENT (-1)      /* NULL, a value out of range, a contradiction */
+#define LINTEL_ERR_HANDLE (-2)        /* not a live object of this type */
+#define LINTEL_ERR_STRUCT_SIZE (-3)   /* struct_size is zero or not one this version knows */
+#define LINTEL_ERR_RESERVED (-4)      /* a reserved field or unknown flag is not zero */
+#define LINTEL_ERR_BUSY (-5)          /* another thread is inside this object, or it has users */
+#define LINTEL_ERR_REENTRY (-6)       /* called from inside this session's own callback */
+#define LINTEL_ERR_POISONED (-7)      /* an earlier error left the session undefined: reset it */
+#define LINTEL_ERR_STATE (-8)         /* not possible now, such as generating before any text */
+#define LINTEL_ERR_BUDGET (-10)       /* needed and available are bytes */
+#define LINTEL_ERR_SYSTEM (-11)       /* a system call failed; needed is its errno */
+#define LINTEL_ERR_LIMIT (-12)        /* a number beyond what this engine supports */
+#define LINTEL_ERR_LOCK (-13)         /* memory could not be locked: RLIMIT_MEMLOCK */
+#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened or mapped; needed is errno */
+#define LINTEL_ERR_FORMAT (-21)       /* the file breaks its format */
+#define LINTEL_ERR_TRUNCATED (-22)    /* the file ends too early */
+#define LINTEL_ERR_UNSUPPORTED (-23)  /* well-formed, but a feature that this engine lacks */
+#define LINTEL_ERR_MISSING (-24)      /* a key or tensor is missing */
+#define LINTEL_ERR_SHAPE (-25)        /* a tensor or array has the wrong shape */
+#define LINTEL_ERR_DUPLICATE (-26)    /* a key or tensor occurs twice */
+#define LINTEL_ERR_CONTEXT_FULL (-30) /* needed and available are tokens */
+#define LINTEL_ERR_TOKEN (-31)        /* a token id outside the vocabulary */
+#define LINTEL_ERR_UTF8 (-32)         /* text is not UTF-8; needed is the byte offset */
+#define LINTEL_ERR_CAPACITY (-33)     /* a buffer is too small; needed says how large it must be */
+
+/* What went wrong, in the caller's memory. Written on failure only. */
+typedef struct lintel_error {
+  uint32_t struct_size;
+  lintel_status status;
+  int64_t needed;    /* what would have been needed; its unit is given at the status */
+  int64_t available; /* what there was */
+  char message[320]; /* one sentence, UTF-8, NUL-terminated */
+} lintel_error;
+#define LINTEL_ERROR_INIT { (uint32_t)sizeof(lintel_error), 0, 0, 0, { 0 } }
+
+/* The run-time version, as LINTEL_VERSION. Any thread. */
+uint32_t lintel_version(void);
+
+/* The name of a status, such as "LINTEL_ERR_BUDGET"; "LINTEL_UNKNOWN" for numbers that are none.
+ * A static string. Any thread. */
+const char *lintel_status_name(lintel_status status);
+
+/* ---- Objects ---- */
+
+typedef struct lintel_engine lintel_engine;
+typedef struct lintel_model lintel_model;
+typedef struct lintel_session lintel_session;
+
+/* ---- Options ---- */
+
+/* Returns nonzero to go on, 0 to stop (the call then answers LINTEL_CANCELLED). Counts are bytes. */
+typedef int32_t (*lintel_progress_fn)(void *user, uint64_t done, uint64_t total);
+
+typedef struct lintel_engine_options {
+  uint32_t struct_size;
+  uint32_t threads;      /* threads that compute, the caller's included; default 1, at most 64 */
+  void *memory;          /* the block, 64-byte aligned and yours until destroy; NULL: own mapping */
+  uint64_t memory_bytes; /* the budget; required */
+  int32_t first_cpu;     /* 1 + n pins worker i to processor n + i; 0 leaves threads unpinned */
+  uint32_t flags;        /* must be 0 */
+  uint64_t reserved[4];
+} lintel_engine_options;
+#define LINTEL_ENGINE_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_engine_options), 0, NULL, 0, 0, 0, { 0, 0, 0, 0 } }
+
+#define LINTEL_LOAD_LAZY 0     /* pages come in as they are touched */
+#define LINTEL_LOAD_PREFAULT 1 /* every page is read before open returns */
+#define LINTEL_LOAD_LOCKED 2   /* prefaulted and held with mlock */
+
+/* Weights are expanded to 32-bit floats instead of rounding activations to 8 bits: slower, and as
+ * exact as the reference implementations. For verification. */
+#define LINTEL_MODEL_FLOAT_ACTIVATIONS 1u
+
+typedef struct lintel_model_options {
+  uint32_t struct_size;
+  uint32_t load;         /* LINTEL_LOAD_... */
+  uint32_t chunk_tokens; /* most prompt tokens in one pass; default 64, at most 1024. Sizes the
+                            scratch memory and bounds the time of a step */
+  uint32_t flags;        /* LINTEL_MODEL_... */
+  lintel_progress_fn progress; /* for prefault and locked */
+  void *progress_user;
+  uint64_t reserved[4];
+} lintel_model_options;
+#define LINTEL_MODEL_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
+
+typedef struct lintel_session_options {
+  uint32_t struct_size;
+  uint32_t context_tokens; /* most tokens of the conversation; default 2048, or less if the model
+                              was trained for less. Sizes the attention cache */
+  uint64_t reserved[4];
+} lintel_session_options;
+#define LINTEL_SESSION_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_session_options), 0, { 0, 0, 0, 0 } }
+
+typedef struct lintel_logit_bias {
+  int32_t token;
+  float bias; /* added to the logit; -INFINITY forbids the token */
+} lintel_logit_bias;
+
+/* How to continue the text. All-zero is greedy decoding until the model ends its turn. */
+typedef struct lintel_generate_options {
+  uint32_t struct_size;
+  uint32_t max_tokens;      /* default: until the context is full */
+  float temperature;        /* 0: greedy */
+  uint32_t top_k;           /* keep the k most likely; 0: all */
+  float top_p;              /* keep the likeliest tokens up to this mass; 0 or 1: all */
+  float min_p;              /* drop tokens below this fraction of the likeliest one; 0: none */
+  float repetition_penalty; /* divides the logits of recent tokens; 0 or 1: none */
+  float frequency_penalty;  /* subtracted per recent occurrence */
+  float presence_penalty;   /* subtracted once if it occurred recently */
+  uint32_t penalty_tokens;  /* how many recent tokens count; default 64, at most 1024 */
+  uint64_t seed;            /* same seed, same text, on every platform */
+  const lintel_logit_bias *logit_bias; /* read during the call that starts the generation */
+  uint32_t logit_bias_count;           /* at most 64 */
+  uint32_t stop_count;                 /* at most 8 */
+  const char *const *stops; /* NUL-terminated stop strings, each at most 128 bytes, not emitted */
+  const int32_t *stop_tokens; /* further ids that end the generation, beside the model's own */
+  uint32_t stop_token_count;  /* at most 16 */
+  uint32_t flags;             /* LINTEL_GENERATE_... */
+  uint64_t reserved[4];
+} lintel_generate_options;
+#define LINTEL_GENERATE_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, \
+    NULL, 0, 0, { 0, 0, 0, 0 } }
+
+/* Do not end at the model's end-of-turn tokens. */
+#define LINTEL_GENERATE_IGNORE_END 1u
+/* Open the answer with the model family's thinking block, where it has one. */
+#define LINTEL_GENERATE_THINK 2u
+/* Continue the text as it is: no end of the user's turn, no opening of the answer. */
+#define LINTEL_GENERATE_RAW 4u
+
+/* ---- The plan ---- */
+
+typedef struct lintel_memory {
+  uint32_t struct_size;
+  uint32_t reserved0;
+  uint64_t engine_bytes;   /* bookkeeping, worker threads and their stacks */
+  uint64_t model_bytes;    /* tensor directory, layers, vocabulary index */
+  uint64_t scratch_bytes;  /* activations of the largest chunk */
+  uint64_t state_bytes;    /* sessions: recurrent states and convolution histories */
+  uint64_t cache_bytes;    /* sessions: attention caches */
+  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text) */
+  uint64_t total_bytes;    /* the sum of the above: the smallest budget that works */
+  uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
+  uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
+  uint64_t reserved[4];
+} lintel_memory;
+#define LINTEL_MEMORY_INIT \
+  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+
+/* The exact number of bytes that one model with `session_count` equal sessions will take, before
+ * anything is reserved. NULL options are defaults. engine_options' memory fields are ignored.
+ *
+ * Maps the file, and some hundred kilobytes for its tensor directory, and unmaps both before it
+ * returns. Any thread. Errors: those of lintel_model_open; the file is checked as there, its
+ * vocabulary excepted. */
+lintel_status lintel_plan(const char *path, const lintel_engine_options *engine_options,
+                          const lintel_model_options *model_options,
+                          const lintel_session_options *session_options, uint32_t session_count,
+                          lintel_memory *out_memory, lintel_error *error);
+
+/* ---- Engine ---- */
+
+/* CONSTRUCTOR. Takes the block, starts threads - 1 workers on stacks inside it.
+ *   options     required: memory_bytes has no default
+ *   out_engine  NULL on failure
+ * Errors: ARGUMENT, STRUCT_SIZE, RESERVED; BUDGET if the block cannot hold the engine itself;
+ * SYSTEM if memory or threads cannot be had. */
+lintel_status lintel_engine_create(const lintel_engine_options *options,
+                                   lintel_engine **out_engine, lintel_error *error);
+
+/* DESTRUCTOR. Destroys its sessions, closes its models, joins its threads. NULL is ignored; BUSY if
+ * a session is in a call or a callback. The host's block can be reused when it returns LINTEL_OK. */
+lintel_status lintel_engine_destroy(lintel_engine *engine);
+
+/* What is in use now, by category; equal to the plan of what is open. Any thread that owns the
+ * engine. */
+lintel_status lintel_engine_memory(const lintel_engine *engine, lintel_memory *out_memory);
+
+/* ---- Model ---- */
+
+/* CONSTRUCTOR. Maps the GGUF file at `path`, checks all of it that will be used, and builds the
+ * vocabulary index. Weights are not read (unless the load policy says so) and never copied.
+ * Errors: FILE, FORMAT, TRUNCATED, UNSUPPORTED, MISSING, SHAPE, DUPLICATE, LIMIT name the key, tensor
+ * or byte offset; BUDGET says how many bytes are needed and free; LOCK; CANCELLED from progress. */
+lintel_status lintel_model_open(lintel_engine *engine, const char *path,
+                                const lintel_model_options *options, lintel_model **out_model,
+                                lintel_error *error);
+
+/* The same, from bytes that the host keeps readable and unchanged until lintel_model_close: for hosts
+ * that cannot accept SIGBUS when a file's storage fails. `bytes` must be 64-byte aligned. */
+lintel_status lintel_model_open_bytes(lintel_engine *engine, const void *bytes,
+                                      uint64_t byte_count, const lintel_model_options *options,
+                                      lintel_model **out_model, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while the model has sessions. NULL is ignored. */
+lintel_status lintel_model_close(lintel_model *model);
+
+typedef struct lintel_model_info {
+  uint32_t struct_size;
+  uint32_t vocabulary_count;
+  uint32_t context_tokens;   /* what the model was trained for */
+  uint32_t layer_count;
+  uint32_t embedding_width;
+  uint32_t delta_layers;     /* layers with a constant state */
+  uint32_t attention_layers; /* layers with a cache */
+  uint32_t expert_count;
+  uint64_t parameter_count;
+  uint64_t file_bytes;
+  uint64_t state_bytes;           /* of one session, whatever its context */
+  uint64_t cache_bytes_per_token; /* of one session */
+  const char *architecture; /* static string */
+  char name[128];           /* general.name, cut to fit, NUL-terminated */
+  uint32_t chat;            /* 1 if the model has a chat format that is known here */
+  uint32_t reserved0;
+  uint64_t reserved[4];
+} lintel_model_info;
+
+/* Facts about an open model. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_model_get_info(const lintel_model *model, lintel_model_info *out_info);
+
+#define LINTEL_PARSE_SPECIAL 1u /* the text may contain control tokens by name */
+
+/* Text to token ids. Writes up to `capacity` ids and always the full count; CAPACITY if they do not
+ * fit (out_ids may be NULL with capacity 0 to ask). No chat format, nothing added.
+ * Errors: UTF8 with the byte offset; CAPACITY also for a single word beyond the engine's limit.
+ * Uses the model's scratch: takes turns with sessions of the same engine. */
+lintel_status lintel_model_tokenize(lintel_model *model, const char *text, size_t text_bytes,
+                                    uint32_t flags, int32_t *out_ids, size_t capacity,
+                                    size_t *out_count, lintel_error *error);
+
+/* The bytes of one token: text for ordinary tokens, the name for control tokens. Not necessarily
+ * whole characters. Writes up to `capacity` bytes and always the full count. Any thread. */
+lintel_status lintel_model_token_bytes(const lintel_model *model, int32_t token, char *out_bytes,
+                                       size_t capacity, size_t *out_count);
+
+/* ---- Session ---- */
+
+/* CONSTRUCTOR. Carves the state, the cache for context_tokens, sampler and buffers.
+ * Errors: BUDGET with the bytes needed and free; LIMIT if the context exceeds what is possible. */
+lintel_status lintel_session_create(lintel_model *model, const lintel_session_options *options,
+                                    lintel_session **out_session, lintel_error *error);
+
+/* DESTRUCTOR. BUSY from inside its own callback or while another thread is in it. NULL is ignored. */
+lintel_status lintel_session_destroy(lintel_session *session);
+
+/* Back to the state before any text; clears poison, cancellation and any unfinished generation. */
+lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
+
+/* Adds text to what the model has read or will read. These only queue token ids; the next step or
+ * generate runs them. Errors leave the session as it was: CONTEXT_FULL with the tokens needed and
+ * free, TOKEN, UTF8, CAPACITY. While a generation is unfinished: STATE. */
+lintel_status lintel_session_feed_tokens(lintel_session *session, const int32_t *ids,
+                                         size_t count, lintel_error *error);
+lintel_status lintel_session_feed_text(lintel_session *session, const char *text,
+                                       size_t text_bytes, uint32_t flags, lintel_error *error);
+
+#define LINTEL_ROLE_SYSTEM 0
+#define LINTEL_ROLE_USER 1
+#define LINTEL_ROLE_ASSISTANT 2
+#define LINTEL_ROLE_TOOL 3
+
+/* One message in the model family's chat format. Control tokens inside the text are plain text.
+ * UNSUPPORTED if the model has no chat format. */
+lintel_status lintel_session_feed_message(lintel_session *session, int32_t role,
+                                          const char *text, size_t text_bytes,
+                                          lintel_error *error);
+
+/* What a callback answers. */
+#define LINTEL_CONTINUE 0
+#define LINTEL_PAUSE 1 /* return LINTEL_PAUSED after this token; stepping resumes */
+#define LINTEL_STOP 2  /* end the generation; finish reason LINTEL_FINISH_CALLBACK */
+
+#define LINTEL_EVENT_TOKEN 0 /* one token was sampled; text may be empty while bytes are held back */
+#define LINTEL_EVENT_END 1   /* the last event; text is what was held back */
+
+#define LINTEL_FINISH_NONE 0
+#define LINTEL_FINISH_END 1      /* the model ended its turn */
+#define LINTEL_FINISH_LENGTH 2   /* max_tokens */
+#define LINTEL_FINISH_STOP 3     /* a stop string */
+#define LINTEL_FINISH_CONTEXT 4  /* the context is full */
+#define LINTEL_FINISH_CALLBACK 5 /* the callback said stop */
+#define LINTEL_FINISH_CANCEL 6   /* lintel_session_cancel */
+#define LINTEL_FINISH_ERROR 7
+
+typedef struct lintel_event {
+  uint32_t struct_size;
+  uint32_t kind;         /* LINTEL_EVENT_... */
+  const char *text;      /* whole UTF-8 characters; valid during the call; not NUL-terminated */
+  size_t text_bytes;
+  int32_t token;         /* -1 in LINTEL_EVENT_END */
+  uint32_t index;        /* 0 for the first token of the generation */
+  float log_probability; /* of the token, under the model's raw distribution; natural logarithm */
+  uint32_t finish;       /* LINTEL_FINISH_..., in LINTEL_EVENT_END */
+  uint64_t elapsed_ns;   /* since the generation began */
+} lintel_event;
+
+/* Called on the thread that steps. Exactly one END event per generation, and none after it. It must
+ * not call back into its own session, cancel excepted: such a call answers LINTEL_ERR_REENTRY. */
+typedef int32_t (*lintel_event_fn)(void *user, const lintel_event *event);
+
+/* Figures of a generation. */
+typedef struct lintel_result {
+  uint32_t struct_size;
+  uint32_t finish;             /* LINTEL_FINISH_... */
+  uint64_t prompt_tokens;      /* run by this generation */
+  uint64_t generated_tokens;
+  uint64_t prompt_ns;          /* time in prompt passes */
+  uint64_t generate_ns;        /* time in decode passes, sampling and callbacks included */
+  uint64_t first_token_ns;     /* from the start to the first token's event */
+  uint64_t longest_step_ns;    /* the longest single unit of work */
+  uint64_t reserved[4];
+} lintel_result;
+#define LINTEL_RESULT_INIT \
+  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+
+/* Starts a generation over the text fed so far: unless told otherwise, opens the answer in the chat
+ * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
+ * `on_event` may be NULL. The session keeps copies of all options.
+ * Errors: STATE if a generation is unfinished or there is no text; ARGUMENT names the field. */
+lintel_status lintel_session_begin(lintel_session *session,
+                                   const lintel_generate_options *options,
+                                   lintel_event_fn on_event, void *user, lintel_error *error);
+
+/* Does work for about `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error.
+ * The unit of work is one layer of one chunk; 0 does exactly one unit. Without a generation it reads
+ * the text fed so far and answers DONE when there is none left. `out_result` may be NULL; it is
+ * filled whenever a generation is or was under way. */
+lintel_status lintel_session_step(lintel_session *session, uint64_t slice_us,
+                                  lintel_result *out_result, lintel_error *error);
+
+/* begin, then step until DONE, CANCELLED, PAUSED or an error. After PAUSED, call it again with NULL
+ * options and callback to resume the same generation. */
+lintel_status lintel_session_generate(lintel_session *session,
+                                      const lintel_generate_options *options,
+                                      lintel_event_fn on_event, void *user,
+                                      lintel_result *out_result, lintel_error *error);
+
+/* Ends the generation under way at the next unit of work, with an END event. Everything read so far
+ * stays. Without a generation it stops the reading of fed text: what is not read yet is dropped, and
+ * the next step answers CANCELLED. Any thread, signal handlers, and the session's own callback.
+ * The session must not be destroyed meanwhile. */
+lintel_status lintel_session_cancel(lintel_session *session);
+
+typedef struct lintel_position {
+  uint32_t struct_size;
+  uint32_t tokens;         /* read by the model */
+  uint32_t pending_tokens; /* fed or generated, not read yet */
+  uint32_t context_tokens; /* the session's capacity */
+} lintel_position;
+
+/* Where the session stands. `out_position`->struct_size must be set. */
+lintel_status lintel_session_position(const lintel_session *session,
+                                      lintel_position *out_position);
+
+/* Receives the logits of one position: `vocabulary_count` floats, valid during the call. Returns
+ * nonzero to go on. */
+typedef int32_t (*lintel_logits_fn)(void *user, uint64_t position, const float *logits,
+                                    uint32_t vocabulary_count);
+
+/* Reads all pending text now and hands out the logits of its last `last` positions (0: all of them),
+ * in order. For evaluation. STATE while a generation is unfinished; CANCELLED if the callback ends it,
+ * and then what was not read is dropped. */
+lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
+                                    lintel_logits_fn on_logits, void *user, lintel_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

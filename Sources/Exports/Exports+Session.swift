@@ -1,0 +1,194 @@
+// lintel_session_*: see lintel.h.
+
+import CLintel
+import CPlatform
+import LintelCore
+import LintelSampling
+import LintelSession
+import LintelText
+
+enum SessionArguments {
+  static func context(
+    _ options: UnsafePointer<lintel_session_options>?
+  ) throws(Failure) -> Int? {
+    guard let o = options?.pointee else { return nil }
+    try Check.size(
+      o.struct_size, MemoryLayout<lintel_session_options>.size, "lintel_session_options")
+    try Check.zero(o.reserved, "lintel_session_options.reserved")
+    if o.context_tokens > 1 << 30 {
+      throw Failure(.argument, "context_tokens is \(o.context_tokens)")
+    }
+    return o.context_tokens == 0 ? nil : Int(o.context_tokens)
+  }
+}
+
+/// Runs `body` on the session behind a handle, as the only thread inside it, with denormal numbers
+/// flushed.
+func withSession(
+  _ handle: OpaquePointer?, _ error: UnsafeMutablePointer<lintel_error>?,
+  _ body: (inout Session, UnsafeMutablePointer<Header>) throws(Failure) -> Status
+) -> Int32 {
+  Report.status(error) { () throws(Failure) in
+    let header = try Handle.header(handle, .session, "session")
+    try Handle.enter(header, "session")
+    defer { Handle.leave(header) }
+    if header.pointee.isPoisoned {
+      throw Failure(.poisoned, "an earlier error left this session undefined: reset it")
+    }
+    let mode = lt_float_flush()
+    defer { lt_float_restore(mode) }
+    header.pointee.hostMode = mode
+    return try body(&Layout.object(header, Session.self).pointee, header)
+  }
+}
+
+@implementation @_cdecl("lintel_session_create")
+public func lintel_session_create(
+  _ model: OpaquePointer?, _ options: UnsafePointer<lintel_session_options>?,
+  _ out_session: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  out_session?.pointee = nil
+  return Report.status(error) { () throws(Failure) in
+    let header = try Handle.header(model, .model, "model")
+    guard let out_session else { throw Failure(.argument, "out_session is NULL") }
+    let context = try SessionArguments.context(options)
+    let e = header.pointee.engine
+    let engineHeader = UnsafeMutableRawPointer(e).assumingMemoryBound(to: Header.self)
+    try Handle.enter(engineHeader, "engine")
+    defer { Handle.leave(engineHeader) }
+    let index = try e.pointee.openSession(model: header, context: context)
+    out_session.pointee = Handle.make(e.pointee.headerOf(index))
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_destroy")
+public func lintel_session_destroy(_ session: OpaquePointer?) -> lintel_status {
+  if session == nil { return LINTEL_OK }
+  return Report.status(nil) { () throws(Failure) in
+    let header = try Handle.header(session, .session, "session")
+    do throws(Failure) {
+      try Handle.enter(header, "session")
+    } catch {
+      throw Failure(.busy, error.sentence)
+    }
+    let e = header.pointee.engine
+    let engineHeader = UnsafeMutableRawPointer(e).assumingMemoryBound(to: Header.self)
+    do throws(Failure) {
+      try Handle.enter(engineHeader, "engine")
+    } catch {
+      Handle.leave(header)
+      throw error
+    }
+    defer { Handle.leave(engineHeader) }
+    e.pointee.remove(header.pointee.region)
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_reset")
+public func lintel_session_reset(
+  _ session: OpaquePointer?, _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  Report.status(error) { () throws(Failure) in
+    let header = try Handle.header(session, .session, "session")
+    try Handle.enter(header, "session")
+    defer { Handle.leave(header) }
+    Layout.object(header, Session.self).pointee.reset()
+    header.pointee.isPoisoned = false
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_feed_tokens")
+public func lintel_session_feed_tokens(
+  _ session: OpaquePointer?, _ ids: UnsafePointer<Int32>?, _ count: Int,
+  _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, _) throws(Failure) in
+    if count == 0 { return .ok }
+    guard let ids, count > 0 else { throw Failure(.argument, "ids is NULL") }
+    try s.feed(tokens: ids, count: count)
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_feed_text")
+public func lintel_session_feed_text(
+  _ session: OpaquePointer?, _ text: UnsafePointer<CChar>?, _ text_bytes: Int, _ flags: UInt32,
+  _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, header) throws(Failure) in
+    let bytes = try Check.bytes(text, text_bytes, "text")
+    try Check.zero(flags & ~LINTEL_PARSE_SPECIAL == 0, "unknown bits of flags")
+    header.pointee.engine.pointee.takeTurn()
+    defer { header.pointee.engine.pointee.endTurn() }
+    try s.feed(text: bytes, parseSpecial: flags & LINTEL_PARSE_SPECIAL != 0)
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_feed_message")
+public func lintel_session_feed_message(
+  _ session: OpaquePointer?, _ role: Int32, _ text: UnsafePointer<CChar>?, _ text_bytes: Int,
+  _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, header) throws(Failure) in
+    let bytes = try Check.bytes(text, text_bytes, "text")
+    guard role >= 0, let r = ChatRole(rawValue: UInt32(role)) else {
+      throw Failure(.argument, "role is \(role); LINTEL_ROLE_... has 0 to 3")
+    }
+    header.pointee.engine.pointee.takeTurn()
+    defer { header.pointee.engine.pointee.endTurn() }
+    try s.feed(role: r, text: bytes)
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_cancel")
+public func lintel_session_cancel(_ session: OpaquePointer?) -> lintel_status {
+  Report.status(nil) { () throws(Failure) in
+    let header = try Handle.header(session, .session, "session")
+    let flag = Layout.object(header, Session.self).pointee.cancelFlag
+    lt_store_release(flag.base, 1)
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_position")
+public func lintel_session_position(
+  _ session: OpaquePointer?, _ out_position: UnsafeMutablePointer<lintel_position>?
+) -> lintel_status {
+  Report.status(nil) { () throws(Failure) in
+    let header = try Handle.header(session, .session, "session")
+    guard let out_position else { throw Failure(.argument, "out_position is NULL") }
+    try Check.size(
+      out_position.pointee.struct_size, MemoryLayout<lintel_position>.size, "lintel_position")
+    try Handle.enter(header, "session")
+    defer { Handle.leave(header) }
+    let s = Layout.object(header, Session.self)
+    out_position.pointee.tokens = UInt32(truncatingIfNeeded: s.pointee.position)
+    out_position.pointee.pending_tokens = UInt32(truncatingIfNeeded: s.pointee.pending)
+    out_position.pointee.context_tokens = UInt32(truncatingIfNeeded: s.pointee.context)
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_logits")
+public func lintel_session_logits(
+  _ session: OpaquePointer?, _ last: UInt64, _ on_logits: lintel_logits_fn?,
+  _ user: UnsafeMutableRawPointer?, _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, header) throws(Failure) in
+    guard let on_logits else { throw Failure(.argument, "on_logits is NULL") }
+    let count = last == 0 || last > UInt64(Int.max) ? Int.max : Int(last)
+    let vocabulary = UInt32(
+      truncatingIfNeeded: s.loaded.pointee.model.dimensions.vocabulary)
+    header.pointee.engine.pointee.takeTurn()
+    defer { header.pointee.engine.pointee.endTurn() }
+    return try s.score(last: count) { position, logits in
+      on_logits(user, UInt64(position), logits, vocabulary) != 0
+    }
+  }
+}

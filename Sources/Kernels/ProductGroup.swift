@@ -1,0 +1,86 @@
+// Several products as one parallel phase: all maps of one input, or all chosen experts. The rows of
+// all of them form one line, and each thread takes a contiguous stretch of about equal cost.
+
+import CPlatform
+import LintelCore
+
+package struct ProductEntry: BitwiseCopyable {
+  package var matrix: Matrix
+  package var input: Activations
+  /// Which rows of `input`, or nil for its first `rows` ones.
+  package var inputRows: UnsafePointer<Int32>?
+  package var rows: Int
+  package var output: Floats
+  package var outputStride: Int
+  package var mode: Product.Mode
+
+  package init(
+    matrix: Matrix, input: Activations, inputRows: UnsafePointer<Int32>? = nil, rows: Int,
+    output: Floats, outputStride: Int, mode: Product.Mode = .set
+  ) {
+    self.matrix = matrix
+    self.input = input
+    self.inputRows = inputRows
+    self.rows = rows
+    self.output = output
+    self.outputStride = outputStride
+    self.mode = mode
+  }
+
+  /// Per weight row: reading its bytes once, and arithmetic with every input row.
+  var rowCost: Int { matrix.rowBytes * (rows + 1) + 64 }
+}
+
+package struct ProductJob: ParallelJob {
+  /// Shares begin at multiples of this many weight rows.
+  static var grain: Int { 16 }
+
+  let entries: UnsafePointer<ProductEntry>
+  let count: Int
+  let isFloat: Bool
+  let cost: Int
+
+  package init(_ entries: UnsafePointer<ProductEntry>, _ count: Int, isFloat: Bool) {
+    self.entries = entries
+    self.count = count
+    self.isFloat = isFloat
+    var total = 0
+    for i in 0..<count { total &+= entries[i].rowCost &* entries[i].matrix.rows }
+    cost = total
+  }
+
+  package static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: ProductJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  package func run(part: Int, parts: Int) {
+    let from = cost / parts &* part
+    let to = part == parts - 1 ? cost : cost / parts &* (part + 1)
+    var start = 0
+    for i in 0..<count {
+      let e = entries[i]
+      let rowCost = e.rowCost
+      let end = start &+ rowCost &* e.matrix.rows
+      if end > from && start < to {
+        let first = boundary(from - start, rowCost, e.matrix.rows)
+        let last = boundary(to - start, rowCost, e.matrix.rows)
+        if first < last {
+          Product.run(
+            e.matrix, weightRows: first..<last, input: e.input, inputRows: e.inputRows,
+            rows: e.rows, output: e.output, outputStride: e.outputStride, mode: e.mode,
+            float: isFloat)
+        }
+      }
+      start = end
+    }
+  }
+
+  /// The weight row at which a share that begins `offset` into an entry starts.
+  private func boundary(_ offset: Int, _ rowCost: Int, _ rows: Int) -> Int {
+    if offset <= 0 { return 0 }
+    let row = (offset / rowCost + ProductJob.grain / 2) / ProductJob.grain * ProductJob.grain
+    return min(row, rows)
+  }
+}

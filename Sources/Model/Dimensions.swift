@@ -1,0 +1,120 @@
+// Sizes that follow from the layers: what a session's state holds and what a row of a pass needs.
+
+import LintelCore
+import LintelKernels
+
+package struct Dimensions: BitwiseCopyable, Sendable {
+  package var embedding = 0
+  package var vocabulary = 0
+  /// Of one session.
+  package var recurrentFloats = 0
+  package var historyFloats = 0
+  /// Per position of one session.
+  package var cacheFloats = 0
+  /// Of one row of a pass: projections and intermediate results of the hungriest layer.
+  package var rowFloats = 0
+  /// The widest product input, in elements per row; inputs split by head or expert count whole.
+  package var inputColumns = 0
+  /// Chosen experts per row, over all layers; 0 for dense models.
+  package var chosenMax = 0
+  package var expertsMax = 0
+  package var keyWidthMax = 0
+  package var headsMax = 0
+  package var layerKinds = InlineArray<3, Int>(repeating: 0)
+
+  package init() {}
+
+  mutating func include(columns: Int, outputFormat: BlockFormat) {
+    inputColumns = max(inputColumns, columns)
+  }
+
+  mutating func include(_ mixer: Mixer) throws(Failure) {
+    switch mixer {
+    case .delta(let m):
+      layerKinds[0] += 1
+      recurrentFloats = try Checked.add(recurrentFloats, m.recurrentFloats, "recurrent state")
+      historyFloats = try Checked.add(historyFloats, m.historyFloats, "convolution history")
+      rowFloats = max(rowFloats, m.rowFloats)
+      inputColumns = max(inputColumns, m.valueTotal)
+      if case .lowRank(let down, _) = m.decay {
+        inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
+      }
+      if case .lowRank(let down, _) = m.gate {
+        inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
+      }
+      keyWidthMax = max(keyWidthMax, m.shape.keyWidth)
+    case .latent(let m):
+      layerKinds[1] += 1
+      cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
+      rowFloats = max(rowFloats, m.rowFloats)
+      inputColumns = max(
+        inputColumns, m.heads * roundUp(m.nope), m.heads * roundUp(m.rank), m.heads * m.value)
+      headsMax = max(headsMax, m.heads)
+    case .gated(let m):
+      layerKinds[2] += 1
+      cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
+      rowFloats = max(rowFloats, m.rowFloats)
+      inputColumns = max(inputColumns, m.heads * m.width)
+      headsMax = max(headsMax, m.heads)
+    }
+  }
+
+  mutating func include(_ feedForward: FeedForward) {
+    switch feedForward {
+    case .dense(let f):
+      rowFloats = max(rowFloats, f.rowFloats)
+      inputColumns = max(inputColumns, roundUp(f.width))
+    case .experts(let f):
+      rowFloats = max(rowFloats, f.rowFloats(embedding: embedding))
+      inputColumns = max(
+        inputColumns, f.chosen * roundUp(f.width), f.shared.map { roundUp($0.width) } ?? 0)
+      chosenMax = max(chosenMax, f.chosen)
+      expertsMax = max(expertsMax, f.count)
+    }
+  }
+}
+
+/// Rows of intermediate buffers start on whole 64-byte lines.
+@inlinable package func roundUp(_ floats: Int) -> Int { (floats + 15) & ~15 }
+
+extension DeltaMixer {
+  /// qkv | decay | beta | gate | output | two bottlenecks
+  var rowFloats: Int {
+    roundUp(channels) + roundUp(decayTotal) + roundUp(2 * shape.valueHeads)
+      + 2 * roundUp(valueTotal) + bottleneckFloats
+  }
+
+  var bottleneckFloats: Int {
+    var n = 0
+    if case .lowRank(let down, _) = decay { n += roundUp(down.matrix.rows) }
+    if case .lowRank(let down, _) = gate { n += roundUp(down.matrix.rows) }
+    return n
+  }
+}
+
+extension LatentMixer {
+  /// queries | latent | absorbed queries | attended latents | values
+  var rowFloats: Int {
+    roundUp(heads * (nope + rope)) + roundUp(cacheWidth) + roundUp(heads * cacheWidth)
+      + roundUp(heads * rank) + roundUp(heads * value)
+  }
+}
+
+extension GatedMixer {
+  /// query | gate interleaved, queries, keys, values, attended
+  var rowFloats: Int {
+    roundUp(2 * heads * width) + 2 * roundUp(headsKV * width) + 2 * roundUp(heads * width)
+  }
+}
+
+extension DenseFeedForward {
+  var rowFloats: Int { 2 * roundUp(width) }
+}
+
+extension ExpertFeedForward {
+  /// router logits | gate, up and result of each chosen expert | the shared expert
+  func rowFloats(embedding: Int) -> Int {
+    roundUp(count) + chosen * (2 * roundUp(width) + roundUp(embedding))
+      + (shared.map { 2 * roundUp($0.width) } ?? 0) + roundUp(embedding) + 16
+  }
+}

@@ -1,0 +1,113 @@
+// The delta-rule mixer: projections, short convolution, recurrence, output.
+
+import LintelCore
+import LintelKernels
+
+extension Forward {
+  func run(_ m: DeltaMixer, _ layer: Layer) {
+    var carver = RowCarver(next: workspace.rows.base, rows: rows)
+    let channels = m.channels
+    let qkv = carver.take(channels)
+    let decay = carver.take(m.decayTotal)
+    let beta = carver.take(2 * m.shape.valueHeads)
+    let gate = carver.take(m.valueTotal)
+    let output = carver.take(m.valueTotal)
+    var input = workspace.input
+    input.columns = embeddingWidth
+
+    var count = 0
+    func add(_ l: Linear, _ to: Floats, _ stride: Int) {
+      workspace.entries[count] = ProductEntry(
+        matrix: l.matrix, input: input, rows: rows, output: to, outputStride: stride)
+      count += 1
+    }
+    for i in 0..<m.projectionCount {
+      add(m.projections[i].linear, qkv + m.projections[i].column, channels)
+    }
+    add(m.beta, beta, m.beta.matrix.rows)
+    var decayDown: Floats?
+    var gateDown: Floats?
+    switch m.decay {
+    case .lowRank(let down, _):
+      let to = carver.take(down.matrix.rows)
+      decayDown = to
+      add(down, to, down.matrix.rows)
+    case .perHead(let l): add(l, decay, m.decayTotal)
+    case .withBeta: break
+    }
+    switch m.gate {
+    case .lowRank(let down, _):
+      let to = carver.take(down.matrix.rows)
+      gateDown = to
+      add(down, to, down.matrix.rows)
+    case .full(let l): add(l, gate, m.valueTotal)
+    }
+    product(count)
+    if let decayDown, case .lowRank(let down, let up) = m.decay {
+      bottleneck(decayDown, down.matrix.rows, up, decay, m.decayTotal)
+    }
+    if let gateDown, case .lowRank(let down, let up) = m.gate {
+      bottleneck(gateDown, down.matrix.rows, up, gate, m.valueTotal)
+    }
+    recur(m, layer, qkv: qkv, decay: decay, beta: beta, gate: gate, output: output)
+
+    input.columns = m.valueTotal
+    for t in 0..<rows {
+      (input.floats + t * m.valueTotal).update(
+        from: output + t * m.valueTotal, count: m.valueTotal)
+    }
+    quantise(input, rows, forms(m.output))
+    addProduct(m.output, input)
+  }
+
+  /// to = up(from), the second half of a low-rank map.
+  private func bottleneck(
+    _ from: Floats, _ width: Int, _ up: Linear, _ to: Floats, _ stride: Int
+  ) {
+    var input = workspace.input
+    input.columns = width
+    input.floats.update(from: from, count: rows * width)
+    quantise(input, rows, forms(up))
+    workspace.entries[0] = ProductEntry(
+      matrix: up.matrix, input: input, rows: rows, output: to, outputStride: stride)
+    product(1)
+  }
+
+  private func recur(
+    _ m: DeltaMixer, _ layer: Layer, qkv: Floats, decay: Floats, beta: Floats, gate: Floats,
+    output: Floats
+  ) {
+    let channels = m.channels
+    for i in 0..<segmentCount {
+      guard let s = segments[i] else { continue }
+      let history = s.state.pointee.history + layer.historyStart
+      for c in 0..<m.convolutionCount {
+        let piece = m.convolutions[c]
+        pool.run(
+          ShortConvolutionJob(
+            x: qkv + s.firstRow * channels + piece.column, stride: channels, rows: s.rows,
+            channels: piece.channels, history: history + piece.column, weight: piece.weight,
+            kernel: m.kernel))
+      }
+      var betaStart = beta
+      var betaStride = m.shape.valueHeads
+      var decayStart = decay
+      var decayStride = m.decayTotal
+      if case .withBeta = m.decay {
+        betaStart = beta
+        betaStride = 2 * m.shape.valueHeads
+        decayStart = beta
+        decayStride = betaStride
+      }
+      pool.run(
+        DeltaRuleJob(
+          shape: m.shape, rows: s.rows, qkv: qkv + s.firstRow * channels, qkvStride: channels,
+          decay: decayStart + s.firstRow * decayStride, decayStride: decayStride,
+          beta: betaStart + s.firstRow * betaStride, betaStride: betaStride,
+          gate: gate + s.firstRow * m.valueTotal, gateStride: m.valueTotal, dt: m.dt, a: m.a,
+          norm: m.norm, state: s.state.pointee.recurrent + layer.recurrentStart,
+          output: output + s.firstRow * m.valueTotal, outputStride: m.valueTotal,
+          scratch: workspace.delta.base))
+    }
+  }
+}

@@ -1,0 +1,226 @@
+// The forward pass: rows in, logits out. Prefill is many rows of one session, decode one row, several
+// sessions together one row each.
+//
+//     embed -> for each layer { mix, feed forward } -> norm -> output
+//
+// Rows of one session are a segment, in order. Products treat all rows alike; what looks back in
+// time (convolution, delta rule, attention) walks the segments. A pass can rest between layers.
+
+import CPlatform
+import LintelCore
+import LintelKernels
+
+package struct Segment: BitwiseCopyable {
+  package var state: UnsafeMutablePointer<SessionState>
+  package var firstRow: Int
+  package var rows: Int
+
+  package init(state: UnsafeMutablePointer<SessionState>, firstRow: Int, rows: Int) {
+    self.state = state
+    self.firstRow = firstRow
+    self.rows = rows
+  }
+}
+
+package struct Forward {
+  package static var segmentsMax: Int { 8 }
+
+  let model: UnsafePointer<Model>
+  let workspace: Workspace
+  let pool: WorkerPool
+  /// Weights are expanded to floats instead of activations rounded to 8 bits.
+  let isFloat: Bool
+  /// The residual stream, `[rows, embedding]`.
+  let hidden: Floats
+  package private(set) var rows = 0
+  var segments: InlineArray<8, Segment?>
+  var segmentCount = 0
+  package private(set) var nextLayer = 0
+
+  package init(
+    model: UnsafePointer<Model>, workspace: Workspace, pool: WorkerPool, isFloat: Bool,
+    hidden: Floats
+  ) {
+    self.model = model
+    self.workspace = workspace
+    self.pool = pool
+    self.isFloat = isFloat
+    self.hidden = hidden
+    segments = InlineArray(repeating: nil)
+  }
+
+  package var isAtEnd: Bool { nextLayer == model.pointee.layers.count }
+  var embeddingWidth: Int { model.pointee.dimensions.embedding }
+
+  /// Adds `tokens`, which follow what `state` has read. The ids are below the vocabulary's count and
+  /// the rows fit: the caller has checked.
+  package mutating func add(
+    _ state: UnsafeMutablePointer<SessionState>, _ tokens: UnsafePointer<Int32>, _ count: Int
+  ) {
+    let width = embeddingWidth
+    for t in 0..<count {
+      Dequantise.row(
+        model.pointee.embedding, Int(tokens[t]), into: hidden + (rows + t) * width)
+    }
+    segments[segmentCount] = Segment(state: state, firstRow: rows, rows: count)
+    segmentCount += 1
+    rows += count
+  }
+
+  /// Runs the next layer.
+  package mutating func runLayer() {
+    let layer = model.pointee.layers + nextLayer
+    normalise(layer.pointee.mixerNorm, Forward.forms(layer.pointee.mixer, isFloat))
+    switch layer.pointee.mixer {
+    case .delta(let m): run(m, layer.pointee)
+    case .latent(let m): run(m, layer.pointee)
+    case .gated(let m): run(m, layer.pointee)
+    }
+    normalise(layer.pointee.feedForwardNorm, Forward.forms(layer.pointee.feedForward, isFloat))
+    switch layer.pointee.feedForward {
+    case .dense(let f): run(f)
+    case .experts(let f): run(f)
+    }
+    nextLayer += 1
+  }
+
+  /// Ends the pass: the states have read the rows. The pass can be filled again.
+  package mutating func finish() {
+    for i in 0..<segmentCount {
+      if let s = segments[i] { s.state.pointee.position += s.rows }
+      segments[i] = nil
+    }
+    segmentCount = 0
+    rows = 0
+    nextLayer = 0
+  }
+
+  /// Logits of `count` rows from `row`, `[count, vocabulary]`. Valid after the last layer, before
+  /// `finish`.
+  package func logits(row: Int, count: Int, into logits: Floats) {
+    let m = model.pointee
+    var input = workspace.input
+    input.columns = m.dimensions.embedding
+    let forms = Activations.forms(for: m.output.matrix.format, float: isFloat)
+    for t in 0..<count {
+      Norm.rms(
+        hidden + (row + t) * input.columns, m.outputNorm, m.hyperparameters.rmsEpsilon,
+        input.columns, into: input.floats + t * input.columns)
+    }
+    input.quantise(rows: 0..<count, forms: forms)
+    workspace.entries[0] = ProductEntry(
+      matrix: m.output.matrix, input: input, rows: count, output: logits,
+      outputStride: m.dimensions.vocabulary)
+    pool.run(ProductJob(workspace.entries.base, 1, isFloat: isFloat))
+  }
+
+  /// rms(hidden) into the product input, in the forms that the next products want.
+  private func normalise(_ weight: Vector, _ forms: Activations.Forms) {
+    var input = workspace.input
+    input.columns = embeddingWidth
+    let job = NormJob(
+      x: hidden, weight: weight, epsilon: model.pointee.hyperparameters.rmsEpsilon, rows: rows,
+      input: input, forms: forms)
+    if rows < 2 * pool.threads { job.run(part: 0, parts: 1) } else { pool.run(job) }
+  }
+
+  /// Quantises rows that are already in the product input.
+  func quantise(_ input: Activations, _ rows: Int, _ forms: Activations.Forms) {
+    let job = QuantiseJob(input: input, rows: rows, forms: forms)
+    if rows < 2 * pool.threads { job.run(part: 0, parts: 1) } else { pool.run(job) }
+  }
+
+  func product(_ count: Int) {
+    pool.run(ProductJob(workspace.entries.base, count, isFloat: isFloat))
+  }
+
+  /// hidden += linear(input)
+  func addProduct(_ linear: Linear, _ input: Activations) {
+    workspace.entries[0] = ProductEntry(
+      matrix: linear.matrix, input: input, rows: rows, output: hidden,
+      outputStride: embeddingWidth, mode: .add)
+    product(1)
+  }
+
+  func forms(_ linear: Linear) -> Activations.Forms {
+    Activations.forms(for: linear.matrix.format, float: isFloat)
+  }
+
+  static func forms(_ mixer: Mixer, _ isFloat: Bool) -> Activations.Forms {
+    func f(_ l: Linear) -> Activations.Forms {
+      Activations.forms(for: l.matrix.format, float: isFloat)
+    }
+    switch mixer {
+    case .delta(let m):
+      var forms = f(m.beta)
+      for i in 0..<m.projectionCount { forms.formUnion(f(m.projections[i].linear)) }
+      switch m.decay {
+      case .lowRank(let down, _): forms.formUnion(f(down))
+      case .perHead(let l): forms.formUnion(f(l))
+      case .withBeta: break
+      }
+      switch m.gate {
+      case .lowRank(let down, _): forms.formUnion(f(down))
+      case .full(let l): forms.formUnion(f(l))
+      }
+      return forms
+    case .latent(let m): return f(m.query).union(f(m.down))
+    case .gated(let m): return f(m.query).union(f(m.key)).union(f(m.value))
+    }
+  }
+
+  static func forms(_ feedForward: FeedForward, _ isFloat: Bool) -> Activations.Forms {
+    func f(_ l: Linear) -> Activations.Forms {
+      Activations.forms(for: l.matrix.format, float: isFloat)
+    }
+    switch feedForward {
+    case .dense(let d): return f(d.gate).union(f(d.up))
+    case .experts(let x):
+      var forms = f(x.router).union(f(x.gate)).union(f(x.up))
+      if let s = x.shared { forms.formUnion(f(s.gate).union(f(s.up))) }
+      if let g = x.sharedGate { forms.formUnion(f(g)) }
+      return forms
+    }
+  }
+}
+
+/// Root-mean-square norm of rows into the product input, and its quantised forms.
+struct NormJob: ParallelJob {
+  var x: Floats
+  var weight: Vector
+  var epsilon: Float
+  var rows: Int
+  var input: Activations
+  var forms: Activations.Forms
+
+  static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: NormJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  func run(part: Int, parts: Int) {
+    let width = input.columns
+    let mine = share(rows, part: part, parts: parts)
+    for t in mine {
+      Norm.rms(x + t * width, weight, epsilon, width, into: input.floats + t * width)
+    }
+    input.quantise(rows: mine, forms: forms)
+  }
+}
+
+struct QuantiseJob: ParallelJob {
+  var input: Activations
+  var rows: Int
+  var forms: Activations.Forms
+
+  static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: QuantiseJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  func run(part: Int, parts: Int) {
+    input.quantise(rows: share(rows, part: part, parts: parts), forms: forms)
+  }
+}

@@ -1,0 +1,35 @@
+// What a session remembers of its text: recurrent states and convolution histories, whose size does
+// not depend on the text, and the attention cache, bounded by the declared context.
+
+import LintelCore
+
+package struct SessionState: BitwiseCopyable {
+  package let context: Int
+  /// Tokens that have passed through every layer.
+  package var position = 0
+  /// All delta-rule layers, each `[heads, d_k, d_v]`, Float32 always.
+  package let recurrent: Buffer<Float>
+  /// All delta-rule layers, each `[kernel - 1, channels]`, raw projections, oldest first.
+  package let history: Buffer<Float>
+  /// All attention layers, each `[context, width]`.
+  package let cache: Buffer<Float>
+
+  package init(
+    arena: inout Arena, dimensions d: Dimensions, context: Int
+  ) throws(Failure) {
+    self.context = context
+    recurrent = try arena.carve(Float.self, d.recurrentFloats, "recurrent state")
+    history = try arena.carve(Float.self, d.historyFloats, "convolution history")
+    cache = try arena.carve(
+      Float.self, Checked.multiply(d.cacheFloats, context, "the attention cache"),
+      "the attention cache")
+  }
+
+  /// The state before any text. The cache needs no clearing: only positions below `position` are
+  /// ever read.
+  package mutating func reset() {
+    recurrent.fill(0)
+    history.fill(0)
+    position = 0
+  }
+}

@@ -1,0 +1,56 @@
+// The buffers of a pass, shared by all sessions of a model: one pass runs at a time. Sized by the
+// largest chunk of rows.
+
+import LintelCore
+import LintelKernels
+
+package struct Workspace: BitwiseCopyable {
+  package let rowsMax: Int
+  package let input: Activations
+  /// Intermediate results; each layer lays its own out over it.
+  package let rows: Buffer<Float>
+  /// Per thread.
+  package let delta: Buffer<Float>
+  package let entries: Buffer<ProductEntry>
+  /// Router results: `[rows, chosen]`.
+  package let chosen: Buffer<Int32>
+  package let weights: Buffer<Float>
+  /// Pairs (row, choice) in order of expert: the input row of each, and where each pair went.
+  package let pairRow: Buffer<Int32>
+  package let pairPlace: Buffer<Int32>
+  package let expertStart: Buffer<Int32>
+
+  package init(
+    arena: inout Arena, dimensions d: Dimensions, rowsMax: Int, threads: Int
+  ) throws(Failure) {
+    self.rowsMax = rowsMax
+    input = try Activations(
+      arena: &arena, rowsMax: rowsMax, columnsMax: max(d.inputColumns, d.embedding))
+    rows = try arena.carve(
+      Float.self, Checked.multiply(rowsMax, d.rowFloats, "intermediate results"),
+      "intermediate results")
+    delta = try arena.carve(
+      Float.self,
+      d.keyWidthMax == 0 ? 0 : threads * DeltaRuleJob.scratchFloats(keyWidth: d.keyWidthMax),
+      "delta rule scratch")
+    entries = try arena.carve(ProductEntry.self, 2 * d.expertsMax + 12, "product lists")
+    let pairs = try Checked.multiply(rowsMax, d.chosenMax, "expert choices")
+    chosen = try arena.carve(Int32.self, pairs, "expert choices")
+    weights = try arena.carve(Float.self, pairs, "expert choices")
+    pairRow = try arena.carve(Int32.self, pairs, "expert choices")
+    pairPlace = try arena.carve(Int32.self, pairs, "expert choices")
+    expertStart = try arena.carve(Int32.self, d.expertsMax + 1, "expert choices")
+  }
+}
+
+/// Hands out consecutive pieces of the intermediate buffer, each `rows` rows high.
+struct RowCarver {
+  var next: Floats
+  let rows: Int
+
+  mutating func take(_ floatsPerRow: Int) -> Floats {
+    let p = next
+    next += rows * roundUp(floatsPerRow)
+    return p
+  }
+}

@@ -1,0 +1,153 @@
+// Opening and closing models, and the plan. Opening carves the model's region in a free gap of the
+// block; the plan runs the same initialisers over measuring arenas.
+
+import CPlatform
+import LintelCore
+import LintelKernels
+import LintelModel
+
+/// Where objects lie in their region: the header first, then the object, then what it carved.
+package enum Layout {
+  static func carve<T>(
+    _ arena: inout Arena, _ type: T.Type
+  ) throws(Failure) -> UnsafeMutablePointer<T> {
+    _ = try arena.carve(Header.self, 1, "an object's header")
+    let cell = try arena.carve(UInt8.self, MemoryLayout<T>.stride, "an object")
+    return UnsafeMutableRawPointer(cell.base).bindMemory(to: T.self, capacity: 1)
+  }
+
+  /// The object behind a header.
+  package static func object<T>(
+    _ header: UnsafeMutablePointer<Header>, _ type: T.Type
+  ) -> UnsafeMutablePointer<T> {
+    let skip = (MemoryLayout<Header>.stride + Arena.alignment - 1) & ~(Arena.alignment - 1)
+    return (UnsafeMutableRawPointer(header) + skip).assumingMemoryBound(to: T.self)
+  }
+}
+
+package enum MemoryPlan {
+  /// The bytes of a model and `sessions` equal sessions; the directory is built in a transient
+  /// mapping, because the layers' sizes follow from the tensors' shapes.
+  package static func measure(
+    _ region: MappedRegion, _ options: LoadedModel.Options, context: Int?, sessions: Int
+  ) throws(Failure) -> (model: MemoryReport, session: MemoryReport, context: Int) {
+    var measuring = Arena.measuring()
+    _ = try Layout.carve(&measuring, LoadedModel.self)
+    _ = try LoadedModel.directory(&measuring, region)
+    var memory: UnsafeMutableRawPointer?
+    let error = lt_map_private(measuring.used, &memory)
+    guard error == 0, let memory else {
+      throw Failure(
+        .system, "\(measuring.used) bytes could not be mapped for the plan (errno \(error))",
+        needed: Int64(error))
+    }
+    defer { lt_unmap(memory, measuring.used) }
+    var arena = Arena(memory: memory, bytes: measuring.used)
+    _ = try Layout.carve(&arena, LoadedModel.self)
+    let (model, cell) = try LoadedModel.directory(&arena, region)
+    cell.base.initialize(to: model)
+    try cell.base.pointee.bind()
+    var report = MemoryReport()
+    let loaded = try LoadedModel(&measuring, region, bound: cell, options, report: &report)
+    report.weights = region.bytes.count
+    report.model = measuring.used - report.scratch
+    let tokens = try contextTokens(context, cell[0])
+    var session = MemoryReport()
+    try withUnsafePointer(to: loaded) { (p) throws(Failure) in
+      session = try measure(session: p, context: tokens)
+    }
+    return (report, session, tokens)
+  }
+
+  static func measure(
+    session loaded: UnsafePointer<LoadedModel>, context: Int
+  ) throws(Failure) -> MemoryReport {
+    var arena = Arena.measuring()
+    var report = MemoryReport()
+    _ = try Layout.carve(&arena, Session.self)
+    _ = try Session(&arena, loaded, context: context, report: &report)
+    report.session = arena.used - report.state - report.cache
+    return report
+  }
+
+  /// The context a session gets: what was asked for, else the default or the model's own if shorter.
+  static func contextTokens(_ asked: Int?, _ model: Model) throws(Failure) -> Int {
+    let trained = model.hyperparameters.contextLength
+    guard let asked else {
+      return trained > 0 ? min(trained, Session.contextDefault) : Session.contextDefault
+    }
+    if trained > 0 && asked > trained {
+      throw Failure(
+        .limit, "context_tokens is \(asked), but the model was trained for \(trained)",
+        needed: Int64(asked), available: Int64(trained))
+    }
+    return asked
+  }
+}
+
+extension Engine {
+  /// Builds a model over `region`, which becomes the model's own on success only.
+  package mutating func open(
+    _ region: MappedRegion, _ options: LoadedModel.Options
+  ) throws(Failure) -> Int {
+    guard var (index, arena) = try openGap(0) else { throw Failure(.limit, "no gap in the block") }
+    let available = arena.capacity
+    do throws(Failure) {
+      let object = try Layout.carve(&arena, LoadedModel.self)
+      let (model, cell) = try LoadedModel.directory(&arena, region)
+      cell.base.initialize(to: model)
+      try cell.base.pointee.bind()
+      var report = MemoryReport()
+      var loaded = try LoadedModel(&arena, region, bound: cell, options, report: &report)
+      try loaded.index()
+      object.initialize(to: loaded)
+      report.weights = region.bytes.count
+      report.model = arena.used - report.scratch
+      commit(index, bytes: arena.used, kind: .model, model: -1, memory: report)
+    } catch {
+      if error.status != .budget { throw error }
+      let plan = try MemoryPlan.measure(region, options, context: nil, sessions: 0)
+      throw budget(
+        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens or threads")
+    }
+    return index
+  }
+
+  func budget(
+    _ what: StaticString, _ needed: Int, _ available: Int, _ remedy: StaticString
+  ) -> Failure {
+    let total = needed + report().total
+    return Failure(
+      .budget,
+      "\(what) needs \(needed) bytes, but the largest free gap of the budget has \(available); with what is open that makes \(total) bytes: raise \(remedy)",
+      needed: Int64(needed), available: Int64(available))
+  }
+
+  package mutating func openSession(model header: UnsafeMutablePointer<Header>, context: Int?)
+    throws(Failure) -> Int
+  {
+    let loaded = UnsafePointer(Layout.object(header, LoadedModel.self))
+    let tokens = try MemoryPlan.contextTokens(context, loaded.pointee.model)
+    let plan = try MemoryPlan.measure(session: loaded, context: tokens)
+    guard var (index, arena) = try openGap(plan.total) else {
+      throw budget(
+        "the session", plan.total, largestGap, "memory_bytes or lower context_tokens")
+    }
+    let object = try Layout.carve(&arena, Session.self)
+    var report = MemoryReport()
+    var session = try Session(&arena, loaded, context: tokens, report: &report)
+    session.start(pool: pool)
+    object.initialize(to: session)
+    report.session = arena.used - report.state - report.cache
+    commit(
+      index, bytes: arena.used, kind: .session, model: regions[header.pointee.region].offset,
+      memory: report)
+    return index
+  }
+
+  /// Ends a model's mapping and frees its region. It has no sessions: the caller has checked.
+  package mutating func closeModel(_ header: UnsafeMutablePointer<Header>) {
+    Layout.object(header, LoadedModel.self).pointee.region.close()
+    remove(header.pointee.region)
+  }
+}

@@ -1,0 +1,283 @@
+// A generation: its options, its callback, and the units of work that carry it on.
+
+import CPlatform
+import LintelCore
+import LintelKernels
+import LintelModel
+import LintelSampling
+import LintelText
+
+package enum Finish: UInt32, Sendable {
+  case none = 0
+  case end = 1
+  case length = 2
+  case stop = 3
+  case context = 4
+  case callback = 5
+  case cancel = 6
+  case error = 7
+}
+
+package struct Event {
+  package var isEnd: Bool
+  package var text: Bytes
+  package var token: Int32
+  package var index: Int
+  package var logProbability: Float
+  package var finish: Finish
+  package var elapsedNs: Int64
+}
+
+package enum Reaction: Int32 {
+  case proceed = 0
+  case pause = 1
+  case stop = 2
+}
+
+/// How events leave: a C function and two pointers, set by Exports.
+package struct EventSink {
+  package var emit: @convention(c) (UnsafeRawPointer, UnsafeRawPointer) -> Int32
+  package var context: UnsafeRawPointer
+  package init(
+    emit: @escaping @convention(c) (UnsafeRawPointer, UnsafeRawPointer) -> Int32,
+    context: UnsafeRawPointer
+  ) {
+    self.emit = emit
+    self.context = context
+  }
+}
+
+package struct GenerateOptions {
+  package var maxTokens = 0
+  package var sampling = SamplingOptions()
+  package var ignoresEnd = false
+  package var thinks = false
+  package var isRaw = false
+  package var stopTokens = InlineArray<16, Int32>(repeating: -1)
+  package var stopTokenCount = 0
+
+  package init() {}
+}
+
+struct Generation {
+  var options: GenerateOptions
+  var sink: EventSink?
+  var startedNs: Int64
+  var sampled = 0
+}
+
+extension Session {
+  package static var stopsMax: Int { TextStage.stopsMax }
+  package static var stopBytesMax: Int { TextStage.stopBytesMax }
+  package var isGenerating: Bool { generation != nil }
+
+  /// Checks everything, then starts. `stops` are added by `addStop` afterwards, before stepping.
+  package mutating func begin(
+    _ options: GenerateOptions, sink: EventSink?, stops: borrowing StopList
+  ) throws(Failure) {
+    try checkIdle("begin a generation")
+    if tokenCount == 0 {
+      throw Failure(.state, "there is no text to continue: feed some first")
+    }
+    for i in 0..<options.stopTokenCount
+    where options.stopTokens[i] < 0
+      || Int(options.stopTokens[i]) >= loaded.pointee.model.vocabularyCount
+    {
+      throw Failure(
+        .token, "stop token \(i) is \(options.stopTokens[i]), outside the vocabulary",
+        needed: Int64(options.stopTokens[i]))
+    }
+    text.restart()
+    for i in 0..<stops.count {
+      if stops.items[i].count > TextStage.stopBytesMax {
+        throw Failure(
+          .argument,
+          "stop string \(i) has \(stops.items[i].count) bytes; the limit is \(TextStage.stopBytesMax)")
+      }
+      try text.stops.add(stops.items[i])
+    }
+    try sampler.configure(options.sampling)
+    if !options.isRaw { try openTurn(thinking: options.thinks) }
+    for i in 0..<tokenCount { sampler.accept(tokens[i]) }
+    figures = Figures()
+    lt_store_release(cancelFlag.base, 0)
+    generation = Generation(options: options, sink: sink, startedNs: lt_now_ns())
+  }
+
+  /// One unit of work: a layer of a pass, or the sampling of one token. Returns `more` while there is
+  /// more to do.
+  package mutating func unit(
+    _ engine: UnsafeMutablePointer<Engine>
+  ) throws(Failure) -> Status {
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
+    let start = lt_now_ns()
+    let status: Status
+    if passRows > 0 || pending > 0 {
+      let isPrompt = generation.map { $0.sampled == 0 } ?? true
+      engine.pointee.takeTurn()
+      readUnit()
+      engine.pointee.endTurn()
+      let elapsed = lt_now_ns() - start
+      if isPrompt { figures.promptNs += elapsed } else { figures.generateNs += elapsed }
+      status = passRows > 0 || pending > 0 || generation != nil ? .more : .done
+    } else if generation != nil {
+      status = try sampleUnit()
+      figures.generateNs += lt_now_ns() - start
+    } else {
+      status = .done
+    }
+    figures.longestUnitNs = max(figures.longestUnitNs, lt_now_ns() - start)
+    return status
+  }
+
+  /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
+  private mutating func readUnit() {
+    if passRows == 0 {
+      passRows = min(pending, loaded.pointee.options.chunk)
+      forward?.add(stateCell.base, tokens + position, passRows)
+    }
+    forward?.runLayer()
+    if forward?.isAtEnd != true { return }
+    if passRows == pending {
+      forward?.logits(row: passRows - 1, count: 1, into: logits.base)
+      hasLogits = true
+    }
+    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows }
+    forward?.finish()
+    passRows = 0
+  }
+
+  /// Reads everything pending now and hands out the logits of the last `last` positions.
+  package mutating func score(
+    last: Int, _ receive: (_ position: Int, _ logits: Floats) -> Bool
+  ) throws(Failure) -> Status {
+    try checkIdle("read logits")
+    let first = tokenCount - min(last, pending)
+    while pending > 0 {
+      if passRows == 0 {
+        passRows = min(pending, loaded.pointee.options.chunk)
+        forward?.add(stateCell.base, tokens + position, passRows)
+      }
+      while forward?.isAtEnd == false { forward?.runLayer() }
+      let end = position + passRows
+      var row = max(first - position, 0)
+      while row < passRows {
+        forward?.logits(row: row, count: 1, into: logits.base)
+        hasLogits = position + row + 1 == tokenCount
+        if !receive(position + row, logits.base) {
+          forward?.finish()
+          passRows = 0
+          drop(to: end)
+          return .cancelled
+        }
+        row += 1
+      }
+      forward?.finish()
+      passRows = 0
+      if lt_exchange(cancelFlag.base, 0) != 0 {
+        drop(to: position)
+        return .cancelled
+      }
+    }
+    return .done
+  }
+
+  /// Forgets tokens that no pass has read.
+  private mutating func drop(to count: Int) {
+    hasLogits = hasLogits && count == tokenCount
+    tokenCount = count
+  }
+
+  private mutating func cancelled(
+    _ engine: UnsafeMutablePointer<Engine>
+  ) throws(Failure) -> Status {
+    // A pass between layers has touched some states and not others: it runs to its end, which is
+    // bounded by one chunk, so that the work is kept and the session stays whole.
+    engine.pointee.takeTurn()
+    while passRows > 0 { readUnit() }
+    engine.pointee.endTurn()
+    if generation == nil {
+      drop(to: position)
+      return .cancelled
+    }
+    try finish(.cancel)
+    return .cancelled
+  }
+
+  private mutating func sampleUnit() throws(Failure) -> Status {
+    guard var g = generation else { return .done }
+    let (token, logProbability) = sampler.sample(
+      logits, step: UInt64(truncatingIfNeeded: tokenCount))
+    let vocabulary = loaded.pointee.vocabulary
+    let isEnd = !g.options.ignoresEnd && isEndToken(token, g.options)
+    let index = g.sampled
+    g.sampled += 1
+    generation = g
+    figures.generatedTokens += 1
+    if index == 0 { figures.firstTokenNs = lt_now_ns() - g.startedNs }
+    sampler.accept(token)
+    hasLogits = true
+    var free = Bytes("")
+    var isStopped = false
+    if !isEnd { (free, isStopped) = try text.feed(token, vocabulary) }
+    let isKept = tokenCount < context
+    if isKept {
+      tokens[tokenCount] = token
+      tokenCount += 1
+      hasLogits = false
+    }
+    if isEnd { isTurnOpen = false }
+    let reaction = emit(
+      Event(
+        isEnd: false, text: free, token: token, index: index, logProbability: logProbability,
+        finish: .none, elapsedNs: lt_now_ns() - g.startedNs))
+    if isEnd {
+      try finish(.end)
+    } else if isStopped {
+      text.restart()
+      try finish(.stop)
+    } else if reaction == .stop {
+      try finish(.callback)
+    } else if g.options.maxTokens > 0 && g.sampled >= g.options.maxTokens {
+      try finish(.length)
+    } else if !isKept || tokenCount == context {
+      try finish(.context)
+    } else {
+      return reaction == .pause ? .paused : .more
+    }
+    return .done
+  }
+
+  private func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
+    if loaded.pointee.vocabulary.isEnd(token) || loaded.pointee.chat?.end == token { return true }
+    for i in 0..<options.stopTokenCount where options.stopTokens[i] == token { return true }
+    return false
+  }
+
+  private mutating func finish(_ reason: Finish) throws(Failure) {
+    guard let g = generation else { return }
+    let rest = try text.finish()
+    figures.finish = reason
+    _ = emit(
+      Event(
+        isEnd: true, text: rest, token: -1, index: g.sampled, logProbability: 0, finish: reason,
+        elapsedNs: lt_now_ns() - g.startedNs))
+    text.restart()
+    generation = nil
+  }
+
+  private func emit(_ event: Event) -> Reaction {
+    guard let sink = generation?.sink else { return .proceed }
+    let answer = withUnsafePointer(to: event) {
+      sink.emit(sink.context, UnsafeRawPointer($0))
+    }
+    return Reaction(rawValue: answer) ?? .stop
+  }
+}
+
+/// Stop strings as the caller gave them.
+package struct StopList {
+  package var items = InlineArray<8, Bytes>(repeating: Bytes(""))
+  package var count = 0
+  package init() {}
+}

@@ -1,0 +1,101 @@
+// What `lintel_model_open` builds in its region: the bound model, its vocabulary, and the scratch
+// that its sessions share.
+
+import LintelCore
+import LintelKernels
+import LintelModel
+import LintelText
+import LintelWeights
+
+package struct LoadedModel {
+  /// Longest word that can be tokenized; a word is a run without spaces.
+  package static var pieceBytesMax: Int { 16 << 10 }
+  package static var chunkDefault: Int { 64 }
+  package static var chunkMax: Int { 1024 }
+
+  package struct Options {
+    package var chunk: Int
+    package var threads: Int
+    package var isFloat: Bool
+    package init(chunk: Int, threads: Int, isFloat: Bool) {
+      self.chunk = chunk
+      self.threads = threads
+      self.isFloat = isFloat
+    }
+  }
+
+  package let region: MappedRegion
+  let cell: Buffer<Model>
+  package var model: Model { cell[0] }
+  package let vocabulary: Vocabulary
+  package var chat: ChatFormat?
+  package let options: Options
+  package private(set) var encoder: Encoder
+  package private(set) var workspace: Workspace
+
+  /// The parts whose size the file's header alone decides. Only carves.
+  package static func directory(
+    _ arena: inout Arena, _ region: MappedRegion
+  ) throws(Failure) -> (Model, Buffer<Model>) {
+    let container = try Container(region.bytes)
+    let hyperparameters = try Hyperparameters(container)
+    let cell = try arena.carve(Model.self, 1, "the model")
+    return (
+      try Model(arena: &arena, container: container, hyperparameters: hyperparameters), cell
+    )
+  }
+
+  /// The parts whose size follows from the bound layers. Only carves.
+  package init(
+    _ arena: inout Arena, _ region: MappedRegion, bound cell: Buffer<Model>,
+    _ options: Options, report: inout MemoryReport
+  ) throws(Failure) {
+    self.region = region
+    self.cell = cell
+    let model = cell[0]
+    self.options = options
+    vocabulary = try Vocabulary(
+      arena: &arena, source: LoadedModel.source(model.hyperparameters))
+    encoder = try Encoder(
+      arena: &arena, vocabulary: vocabulary, maximumPieceBytes: LoadedModel.pieceBytesMax)
+    let before = arena.used
+    workspace = try Workspace(
+      arena: &arena, dimensions: model.dimensions, rowsMax: options.chunk,
+      threads: options.threads)
+    report.scratch = arena.used - before
+    chat = nil
+  }
+
+  /// Fills the vocabulary's index.
+  package mutating func index() throws(Failure) {
+    try vocabulary.index()
+    do throws(Failure) {
+      chat = try ChatFormat(vocabulary)
+    } catch {
+      // A model without chat tokens still completes text.
+      if error.status != .unsupported { throw error }
+    }
+  }
+
+  private static func source(_ h: Hyperparameters) throws(Failure) -> VocabularySource {
+    guard let kind = h.tokenizerModel, let tokens = h.tokens else {
+      throw Failure(
+        .missing, "keys tokenizer.ggml.model and tokenizer.ggml.tokens are needed to read text")
+    }
+    var source = VocabularySource(
+      tokens: tokens, merges: h.merges ?? StringArray(proven: Bytes(""), count: 0), model: kind,
+      pre: h.tokenizerPre)
+    if let types = h.tokenTypes {
+      if types.type != .int32 && types.type != .uint32 {
+        throw Failure(.format, "key tokenizer.ggml.token_type must be an array of i32")
+      }
+      source.types = types.bytes
+    }
+    source.bos = h.bosId.map { UInt32(truncatingIfNeeded: $0) }
+    source.eos = h.eosId.map { UInt32(truncatingIfNeeded: $0) }
+    source.eot = h.eotId.map { UInt32(truncatingIfNeeded: $0) }
+    source.addBos = h.addBos
+    source.chatTemplate = h.chatTemplate
+    return source
+  }
+}

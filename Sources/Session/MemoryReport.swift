@@ -1,0 +1,30 @@
+// Bytes by category: the plan, and what is in use.
+
+import LintelCore
+import LintelModel
+import LintelWeights
+
+package struct MemoryReport: BitwiseCopyable, Sendable {
+  package var engine = 0
+  package var model = 0
+  package var scratch = 0
+  package var state = 0
+  package var cache = 0
+  package var session = 0
+  package var budget = 0
+  package var weights = 0
+
+  package init() {}
+
+  package var total: Int { engine + model + scratch + state + cache + session }
+
+  package mutating func add(_ m: MemoryReport) {
+    engine += m.engine
+    model += m.model
+    scratch += m.scratch
+    state += m.state
+    cache += m.cache
+    session += m.session
+    weights += m.weights
+  }
+}

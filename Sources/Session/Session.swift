@@ -1,0 +1,113 @@
+// One conversation: what the model has read of it, what is still to be read, and the generation
+// under way. One mutable timeline, driven in units of bounded work.
+//
+//     tokens   [ read by every layer | pending ... ]
+//              0                     position      tokenCount           context
+//
+// A pass takes up to a chunk of pending tokens through the layers, one layer a unit. When the last
+// pending token has been read its logits are at hand, and a generation samples the next one.
+
+import CPlatform
+import LintelCore
+import LintelKernels
+import LintelModel
+import LintelSampling
+import LintelText
+
+package struct Session {
+  package static var contextDefault: Int { 2048 }
+
+  package let loaded: UnsafePointer<LoadedModel>
+  package let context: Int
+  /// In the session's region, since passes point at it.
+  let stateCell: Buffer<SessionState>
+  let tokens: Buffer<Int32>
+  package internal(set) var tokenCount = 0
+  let logits: Buffer<Float>
+  /// The logits are those after the last token.
+  var hasLogits = false
+  let hidden: Buffer<Float>
+  var forward: Forward?
+  var passRows = 0
+  var sampler: Sampler
+  var text: TextStage
+  var generation: Generation?
+  package internal(set) var last: Fed = .nothing
+  /// The assistant's turn was opened and not ended by the model.
+  var isTurnOpen = false
+  package internal(set) var figures = Figures()
+  /// Set by `cancel` from any thread, taken by the stepping one.
+  package let cancelFlag: Buffer<UInt32>
+
+  package enum Fed {
+    case nothing
+    case text
+    case message
+  }
+
+  /// Figures of the current or last generation.
+  package struct Figures {
+    package var promptTokens = 0
+    package var generatedTokens = 0
+    package var promptNs: Int64 = 0
+    package var generateNs: Int64 = 0
+    package var firstTokenNs: Int64 = 0
+    package var longestUnitNs: Int64 = 0
+    package var finish = Finish.none
+  }
+
+  /// Only carves; `start` makes it usable. `report` receives what state and cache took.
+  package init(
+    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, context: Int,
+    report: inout MemoryReport
+  ) throws(Failure) {
+    let m = loaded.pointee
+    let d = m.model.dimensions
+    self.loaded = loaded
+    self.context = context
+    let before = arena.used
+    let state = try SessionState(arena: &arena, dimensions: d, context: context)
+    let cacheBytes = try Checked.alignUp(
+      state.cache.bytes.count, Arena.alignment, "the attention cache")
+    report.cache = cacheBytes
+    report.state = arena.used - before - cacheBytes
+    stateCell = try arena.carve(SessionState.self, 1, "session state")
+    tokens = try arena.carve(Int32.self, context, "the session's tokens")
+    logits = try arena.carve(Float.self, d.vocabulary, "logits")
+    hidden = try arena.carve(
+      Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
+    cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
+    sampler = try Sampler(arena: &arena, vocabulary: d.vocabulary)
+    text = try TextStage(&arena)
+    if !arena.isMeasuring { stateCell.base.initialize(to: state) }
+  }
+
+  package var state: SessionState { stateCell[0] }
+  package var position: Int { stateCell[0].position }
+  package var pending: Int { tokenCount - position }
+
+  package mutating func start(pool: WorkerPool) {
+    forward = Forward(
+      model: UnsafePointer(loaded.pointee.cell.base),
+      workspace: loaded.pointee.workspace, pool: pool, isFloat: loaded.pointee.options.isFloat,
+      hidden: hidden.base)
+    reset()
+  }
+
+  /// Back to the state before any text.
+  package mutating func reset() {
+    stateCell[0].reset()
+    forward?.finish()
+    stateCell[0].position = 0
+    tokenCount = 0
+    passRows = 0
+    hasLogits = false
+    generation = nil
+    last = .nothing
+    isTurnOpen = false
+    figures = Figures()
+    text.restart()
+    sampler.restart()
+    lt_store_release(cancelFlag.base, 0)
+  }
+}

@@ -1,0 +1,51 @@
+// From token to text that may be shown: bytes of the token, whole characters, stop strings.
+
+import LintelCore
+import LintelText
+
+struct TextStage {
+  static var stopsMax: Int { 8 }
+  static var stopBytesMax: Int { 128 }
+
+  let bytes: Buffer<UInt8>
+  let characters: Buffer<UInt8>
+  let out: Buffer<UInt8>
+  var stream = Utf8Stream()
+  var stops: StopMatcher
+
+  init(_ arena: inout Arena) throws(Failure) {
+    let tokenBytes = Vocabulary.maximumTokenBytes
+    let charactersMax = Utf8Stream.maximumOutput(tokenBytes)
+    bytes = try arena.carve(UInt8.self, tokenBytes, "text of a token")
+    characters = try arena.carve(UInt8.self, charactersMax, "text of a token")
+    out = try arena.carve(
+      UInt8.self, charactersMax + TextStage.stopBytesMax * 2 + 8, "text of a token")
+    stops = try StopMatcher(
+      arena: &arena, maximumCount: TextStage.stopsMax,
+      maximumBytes: TextStage.stopsMax * TextStage.stopBytesMax)
+  }
+
+  mutating func restart() {
+    stream = Utf8Stream()
+    stops.removeAll()
+  }
+
+  /// The text that `token` sets free, and whether a stop string is complete.
+  mutating func feed(
+    _ token: Int32, _ vocabulary: Vocabulary
+  ) throws(Failure) -> (Bytes, isStopped: Bool) {
+    let n = try vocabulary.copyBytes(token, rendersSpecial: false, into: bytes)
+    let c = try stream.feed(bytes.bytes.slice(0, n), into: characters)
+    let result = try stops.feed(characters.bytes.slice(0, c), into: out)
+    return (out.bytes.slice(0, result.written), result.stop != nil)
+  }
+
+  /// What was held back, at the end of the text.
+  mutating func finish() throws(Failure) -> Bytes {
+    let c = try stream.finish(into: characters)
+    var n = 0
+    if c > 0 { n = try stops.feed(characters.bytes.slice(0, c), into: out).written }
+    n += try stops.finish(into: out, at: n)
+    return out.bytes.slice(0, n)
+  }
+}
