@@ -29,7 +29,8 @@ func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: dependencies, path: "Tests/" + name + "Tests",
-    swiftSettings: [.unsafeFlags(machine)])
+    // CPlatform and Foundation's Glibc must see the same system headers.
+    swiftSettings: [.unsafeFlags(machine + ["-Xcc", "-D_GNU_SOURCE=1"])])
 }
 
 let package = Package(
@@ -58,5 +59,7 @@ let package = Package(
       ["CLintel", "CPlatform", "LintelCore", "LintelModel", "LintelText", "LintelSampling",
        "LintelSession"]),
     suite("Core", ["LintelCore"]),
+    suite("Text", ["LintelCore", "LintelText"]),
+    suite("Sampling", ["LintelCore", "LintelSampling"]),
   ]
 )
