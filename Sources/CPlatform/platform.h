@@ -111,6 +111,8 @@ static inline int lt_thread_start(pthread_t *out, void *stack, size_t stack_byte
   return e;
 }
 
+static inline uintptr_t lt_thread_self(void) { return (uintptr_t)pthread_self(); }
+
 static inline void lt_thread_join(pthread_t thread) { (void)pthread_join(thread, NULL); }
 
 static inline int lt_thread_pin(int cpu) {

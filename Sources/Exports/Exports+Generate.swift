@@ -22,6 +22,7 @@ enum GenerateArguments {
     g.thinks = o.flags & LINTEL_GENERATE_THINK != 0
     g.isRaw = o.flags & LINTEL_GENERATE_RAW != 0
     g.sampling = try sampling(o)
+    g.biases = try biases(o)
     if Int(o.stop_count) > Session.stopsMax {
       throw Failure(.argument, "stop_count is \(o.stop_count); the limit is \(Session.stopsMax)")
     }
@@ -43,6 +44,42 @@ enum GenerateArguments {
       g.stopTokenCount = Int(o.stop_token_count)
     }
     return g
+  }
+}
+
+extension GenerateArguments {
+  private static func sampling(_ o: lintel_generate_options) throws(Failure) -> SamplerOptions {
+    var s = SamplerOptions()
+    s.temperature = o.temperature
+    if o.top_k > UInt32(Int32.max) { throw Failure(.argument, "top_k is \(o.top_k)") }
+    s.topK = Int32(o.top_k)
+    s.topP = o.top_p == 0 ? 1 : o.top_p
+    s.minP = o.min_p
+    s.repetitionPenalty = o.repetition_penalty == 0 ? 1 : o.repetition_penalty
+    s.frequencyPenalty = o.frequency_penalty
+    s.presencePenalty = o.presence_penalty
+    if Int(o.penalty_tokens) > Session.penaltyTokensMax {
+      throw Failure(
+        .argument,
+        "penalty_tokens is \(o.penalty_tokens); the limit is \(Session.penaltyTokensMax)")
+    }
+    s.penaltyWindow = o.penalty_tokens == 0 ? 64 : Int32(o.penalty_tokens)
+    s.seed = o.seed
+    return s
+  }
+
+  private static func biases(
+    _ o: lintel_generate_options
+  ) throws(Failure) -> UnsafeBufferPointer<LogitBias>? {
+    let count = Int(o.logit_bias_count)
+    if count == 0 { return nil }
+    if count > Session.biasesMax {
+      throw Failure(
+        .argument, "logit_bias_count is \(count); the limit is \(Session.biasesMax)")
+    }
+    guard let list = o.logit_bias else { throw Failure(.argument, "logit_bias is NULL") }
+    return UnsafeBufferPointer(
+      start: UnsafeRawPointer(list).assumingMemoryBound(to: LogitBias.self), count: count)
   }
 }
 

@@ -34,7 +34,7 @@ enum Handle {
     return header
   }
 
-  private static var thread: UInt { UInt(truncatingIfNeeded: UInt64(lt_thread_self())) }
+  private static var thread: UInt { UInt(lt_thread_self()) }
 
   /// Makes this thread the one inside the object.
   static func enter(

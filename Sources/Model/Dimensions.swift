@@ -47,8 +47,9 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       layerKinds[1] += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
       rowFloats = max(rowFloats, m.rowFloats)
-      inputColumns = max(
-        inputColumns, m.heads * roundUp(m.nope), m.heads * roundUp(m.rank), m.heads * m.value)
+      inputColumns = max(inputColumns, m.heads * roundUp(m.nope))
+      inputColumns = max(inputColumns, m.heads * roundUp(m.rank))
+      inputColumns = max(inputColumns, m.heads * m.value)
       headsMax = max(headsMax, m.heads)
     case .gated(let m):
       layerKinds[2] += 1
@@ -66,8 +67,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       inputColumns = max(inputColumns, roundUp(f.width))
     case .experts(let f):
       rowFloats = max(rowFloats, f.rowFloats(embedding: embedding))
-      inputColumns = max(
-        inputColumns, f.chosen * roundUp(f.width), f.shared.map { roundUp($0.width) } ?? 0)
+      inputColumns = max(inputColumns, f.chosen * roundUp(f.width))
+      if let s = f.shared { inputColumns = max(inputColumns, roundUp(s.width)) }
       chosenMax = max(chosenMax, f.chosen)
       expertsMax = max(expertsMax, f.count)
     }

@@ -9,6 +9,7 @@
 import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 package struct Segment: BitwiseCopyable {
   package var state: UnsafeMutablePointer<SessionState>

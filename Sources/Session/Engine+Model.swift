@@ -90,7 +90,9 @@ extension Engine {
   package mutating func open(
     _ region: MappedRegion, _ options: LoadedModel.Options
   ) throws(Failure) -> Int {
-    guard var (index, arena) = try openGap(0) else { throw Failure(.limit, "no gap in the block") }
+    guard let gap = try openGap(0) else { throw Failure(.limit, "no gap in the block") }
+    let index = gap.index
+    var arena = gap.arena
     let available = arena.capacity
     do throws(Failure) {
       let object = try Layout.carve(&arena, LoadedModel.self)
@@ -129,10 +131,12 @@ extension Engine {
     let loaded = UnsafePointer(Layout.object(header, LoadedModel.self))
     let tokens = try MemoryPlan.contextTokens(context, loaded.pointee.model)
     let plan = try MemoryPlan.measure(session: loaded, context: tokens)
-    guard var (index, arena) = try openGap(plan.total) else {
+    guard let gap = try openGap(plan.total) else {
       throw budget(
         "the session", plan.total, largestGap, "memory_bytes or lower context_tokens")
     }
+    let index = gap.index
+    var arena = gap.arena
     let object = try Layout.carve(&arena, Session.self)
     var report = MemoryReport()
     var session = try Session(&arena, loaded, context: tokens, report: &report)

@@ -47,9 +47,16 @@ package struct EventSink {
   }
 }
 
+/// As the C API lays it out.
+package struct LogitBias: BitwiseCopyable {
+  package var token: Int32
+  package var bias: Float
+}
+
 package struct GenerateOptions {
   package var maxTokens = 0
-  package var sampling = SamplingOptions()
+  package var sampling = SamplerOptions()
+  package var biases: UnsafeBufferPointer<LogitBias>?
   package var ignoresEnd = false
   package var thinks = false
   package var isRaw = false
@@ -97,6 +104,10 @@ extension Session {
       try text.stops.add(stops.items[i])
     }
     try sampler.configure(options.sampling)
+    if let biases = options.biases {
+      for b in biases { try sampler.setBias(b.token, b.bias) }
+    }
+    sampler.restart()
     if !options.isRaw { try openTurn(thinking: options.thinks) }
     for i in 0..<tokenCount { sampler.accept(tokens[i]) }
     figures = Figures()
@@ -132,10 +143,7 @@ extension Session {
 
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
   private mutating func readUnit() {
-    if passRows == 0 {
-      passRows = min(pending, loaded.pointee.options.chunk)
-      forward?.add(stateCell.base, tokens + position, passRows)
-    }
+    if passRows == 0 { beginPass() }
     forward?.runLayer()
     if forward?.isAtEnd != true { return }
     if passRows == pending {
@@ -147,6 +155,12 @@ extension Session {
     passRows = 0
   }
 
+  private mutating func beginPass() {
+    passRows = min(pending, loaded.pointee.options.chunk)
+    let next = tokens + position
+    forward?.add(stateCell.base, next, passRows)
+  }
+
   /// Reads everything pending now and hands out the logits of the last `last` positions.
   package mutating func score(
     last: Int, _ receive: (_ position: Int, _ logits: Floats) -> Bool
@@ -154,10 +168,7 @@ extension Session {
     try checkIdle("read logits")
     let first = tokenCount - min(last, pending)
     while pending > 0 {
-      if passRows == 0 {
-        passRows = min(pending, loaded.pointee.options.chunk)
-        forward?.add(stateCell.base, tokens + position, passRows)
-      }
+      if passRows == 0 { beginPass() }
       while forward?.isAtEnd == false { forward?.runLayer() }
       let end = position + passRows
       var row = max(first - position, 0)
@@ -206,8 +217,15 @@ extension Session {
 
   private mutating func sampleUnit() throws(Failure) -> Status {
     guard var g = generation else { return .done }
-    let (token, logProbability) = sampler.sample(
-      logits, step: UInt64(truncatingIfNeeded: tokenCount))
+    let choice: Sampler.Choice
+    do throws(Failure) {
+      choice = try sampler.sample(
+        logits: logits, step: UInt64(truncatingIfNeeded: tokenCount))
+    } catch {
+      try finish(.error)
+      throw error
+    }
+    let token = choice.token
     let vocabulary = loaded.pointee.vocabulary
     let isEnd = !g.options.ignoresEnd && isEndToken(token, g.options)
     let index = g.sampled
@@ -229,7 +247,7 @@ extension Session {
     if isEnd { isTurnOpen = false }
     let reaction = emit(
       Event(
-        isEnd: false, text: free, token: token, index: index, logProbability: logProbability,
+        isEnd: false, text: free, token: token, index: index, logProbability: choice.logProbability,
         finish: .none, elapsedNs: lt_now_ns() - g.startedNs))
     if isEnd {
       try finish(.end)

@@ -16,6 +16,8 @@ import LintelText
 
 package struct Session {
   package static var contextDefault: Int { 2048 }
+  package static var penaltyTokensMax: Int { 1024 }
+  package static var biasesMax: Int { 64 }
 
   package let loaded: UnsafePointer<LoadedModel>
   package let context: Int
@@ -77,7 +79,9 @@ package struct Session {
     hidden = try arena.carve(
       Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
     cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
-    sampler = try Sampler(arena: &arena, vocabulary: d.vocabulary)
+    sampler = try Sampler(
+      arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
+      maximumBiases: Session.biasesMax)
     text = try TextStage(&arena)
     if !arena.isMeasuring { stateCell.base.initialize(to: state) }
   }
