@@ -47,5 +47,6 @@ let package = Package(
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
     suite("Core", ["LintelCore"]),
+    suite("Kernels", ["CPlatform", "LintelCore", "LintelKernels"]),
   ]
 )
