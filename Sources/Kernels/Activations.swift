@@ -12,13 +12,18 @@ import CPlatform
 import LintelCore
 
 package struct Activations: @unchecked Sendable {
-  package struct Forms: OptionSet, Sendable {
-    package let rawValue: UInt8
-    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+  /// A set of forms. Not an OptionSet: its array literals would drag Array into the engine.
+  package struct Forms: Equatable, Sendable {
+    package let bits: UInt8
+    @inlinable package init(bits: UInt8) { self.bits = bits }
     /// No quantised form: the floats are enough.
-    package static var floats: Forms { Forms(rawValue: 0) }
-    package static var blocks32: Forms { Forms(rawValue: 1) }
-    package static var blocks256: Forms { Forms(rawValue: 2) }
+    package static var floats: Forms { Forms(bits: 0) }
+    package static var blocks32: Forms { Forms(bits: 1) }
+    package static var blocks256: Forms { Forms(bits: 2) }
+    package static var all: Forms { Forms(bits: 3) }
+
+    @inlinable package func contains(_ other: Forms) -> Bool { bits & other.bits == other.bits }
+    @inlinable package func union(_ other: Forms) -> Forms { Forms(bits: bits | other.bits) }
   }
 
   /// One quantised form.

@@ -23,7 +23,7 @@ final class Inputs {
   func fill(_ values: [Float]) {
     for (i, v) in values.enumerated() { activations.floats[i] = v }
     activations.quantise(
-      rows: 0..<(values.count / activations.columns), forms: [.blocks32, .blocks256])
+      rows: 0..<(values.count / activations.columns), forms: .all)
   }
 }
 
