@@ -36,10 +36,14 @@ func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
   name: "lintel",
   products: [
-    .library(name: "lintel-archive", type: .static, targets: ["LintelExports"])
+    .library(name: "lintel-archive", type: .static, targets: ["LintelExports"]),
+    .executable(name: "lintel", targets: ["lintel"]),
   ],
   traits: [
     .trait(name: "Embedded", description: "The shipped archive: no Swift runtime, no heap")
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     .systemLibrary(name: "CLintel", path: "Include"),
@@ -58,8 +62,16 @@ let package = Package(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelModel", "LintelText", "LintelSampling",
        "LintelSession"]),
+    .executableTarget(
+      name: "lintel",
+      dependencies: [
+        "CLintel", "LintelExports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Sources/lintel",
+      swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),
     suite("Core", ["LintelCore"]),
     suite("Text", ["LintelCore", "LintelText"]),
     suite("Sampling", ["LintelCore", "LintelSampling"]),
+    suite("Kernels", ["CPlatform", "LintelCore", "LintelKernels"]),
   ]
 )

@@ -20,6 +20,11 @@ package struct Buffer<Element: BitwiseCopyable>: BitwiseCopyable, @unchecked Sen
     b.base + i
   }
 
+  /// What is left behind the first `n` elements; the caller has checked that there are as many.
+  @inlinable package func dropping(_ n: Int) -> Buffer {
+    Buffer(base: base + n, count: count - n)
+  }
+
   package func fill(_ value: Element) {
     for i in 0..<count { base[i] = value }
   }

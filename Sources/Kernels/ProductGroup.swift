@@ -68,9 +68,9 @@ package struct ProductJob: ParallelJob {
         let last = boundary(to - start, rowCost, e.matrix.rows)
         if first < last {
           Product.run(
-            e.matrix, weightRows: first..<last, input: e.input, inputRows: e.inputRows,
-            rows: e.rows, output: e.output, outputStride: e.outputStride, mode: e.mode,
-            float: isFloat)
+            e.matrix, weightRows: first..<last, input: e.input, inputRows: e.rows,
+            rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
+            mode: e.mode, float: isFloat)
         }
       }
       start = end

@@ -66,7 +66,7 @@ extension Forward {
   ) {
     var input = workspace.input
     input.columns = width
-    input.floats.update(from: from, count: rows * width)
+    input.floats.base.update(from: from, count: rows * width)
     quantise(input, rows, forms(up))
     workspace.entries[0] = ProductEntry(
       matrix: up.matrix, input: input, rows: rows, output: to, outputStride: stride)

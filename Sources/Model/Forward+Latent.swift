@@ -56,7 +56,7 @@ extension Forward {
         isFloat: isFloat))
 
     input.columns = m.heads * m.value
-    input.floats.update(from: values, count: rows * input.columns)
+    input.floats.base.update(from: values, count: rows * input.columns)
     quantise(input, rows, forms(m.output))
     addProduct(m.output, input)
   }
@@ -105,11 +105,11 @@ struct LatentQueryJob: ParallelJob {
       mine.quantise(
         rows: 0..<rows, forms: Activations.forms(for: key.matrix.format, float: isFloat))
       Product.run(
-        key.matrix.slice(h), weightRows: 0..<m.rank, input: mine, inputRows: nil, rows: rows,
+        key.matrix.slice(h), weightRows: 0..<m.rank, input: mine, inputRows: rows,
         output: absorbed + h * width, outputStride: m.heads * width, mode: .set, float: isFloat)
     case .joint(let joint):
       // Legacy files hold the rows [nope | value] of each head; the transposed product sums rows.
-      let line = input.view(columns: roundUp(m.rank), firstRow: h * rows).floats
+      let line = input.view(columns: roundUp(m.rank), firstRow: h * rows).floats.base
       for t in 0..<rows {
         let to = absorbed + (t * m.heads + h) * width
         for j in 0..<m.rank { to[j] = 0 }
@@ -160,7 +160,7 @@ struct LatentValueJob: ParallelJob {
       mine.quantise(
         rows: 0..<rows, forms: Activations.forms(for: matrix.format, float: isFloat))
       Product.run(
-        matrix, weightRows: 0..<m.value, input: mine, inputRows: nil, rows: rows,
+        matrix, weightRows: 0..<m.value, input: mine, inputRows: rows,
         output: values + h * m.value, outputStride: m.heads * m.value, mode: .set,
         float: isFloat)
     }

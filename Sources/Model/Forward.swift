@@ -154,15 +154,15 @@ package struct Forward {
     switch mixer {
     case .delta(let m):
       var forms = f(m.beta)
-      for i in 0..<m.projectionCount { forms.formUnion(f(m.projections[i].linear)) }
+      for i in 0..<m.projectionCount { forms = forms.union(f(m.projections[i].linear)) }
       switch m.decay {
-      case .lowRank(let down, _): forms.formUnion(f(down))
-      case .perHead(let l): forms.formUnion(f(l))
+      case .lowRank(let down, _): forms = forms.union(f(down))
+      case .perHead(let l): forms = forms.union(f(l))
       case .withBeta: break
       }
       switch m.gate {
-      case .lowRank(let down, _): forms.formUnion(f(down))
-      case .full(let l): forms.formUnion(f(l))
+      case .lowRank(let down, _): forms = forms.union(f(down))
+      case .full(let l): forms = forms.union(f(l))
       }
       return forms
     case .latent(let m): return f(m.query).union(f(m.down))
@@ -178,8 +178,8 @@ package struct Forward {
     case .dense(let d): return f(d.gate).union(f(d.up))
     case .experts(let x):
       var forms = f(x.router).union(f(x.gate)).union(f(x.up))
-      if let s = x.shared { forms.formUnion(f(s.gate).union(f(s.up))) }
-      if let g = x.sharedGate { forms.formUnion(f(g)) }
+      if let s = x.shared { forms = forms.union(f(s.gate).union(f(s.up))) }
+      if let g = x.sharedGate { forms = forms.union(f(g)) }
       return forms
     }
   }

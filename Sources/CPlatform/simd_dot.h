@@ -1,0 +1,243 @@
+/* The integer dot products of simd.h, per instruction set. Included by simd.h only.
+ *
+ * In all of them `q` points at int8 activations in -127 ... 127, one per column, the same for all
+ * rows; weights are bytes whose range the name tells: u4 0 ... 15, u5 0 ... 31, u6 0 ... 63,
+ * s8 -128 ... 127. The ranges matter to AVX2 alone: its products of bytes are added in pairs into
+ * 16 bits, and what fits is 8 pairs of u4, 4 of u5, 2 of u6, 1 of s8. */
+#ifndef LINTEL_SIMD_DOT_H
+#define LINTEL_SIMD_DOT_H
+
+LT_INLINE int32_t lt_word(const void *p) {
+  int32_t x;
+  memcpy(&x, p, 4);
+  return x;
+}
+
+/* A scale -32768 ... 32767 per row in the shape that the `_scaled` products want. */
+LT_INLINE lt_lanes lt_scale(lt_lanes s) {
+#if defined(LT_AVX2)
+  return (s & 0xFFFF) | (s << 16);
+#else
+  return s;
+#endif
+}
+
+/* The byte at bit n of every lane as a scale, unsigned or signed. */
+LT_INLINE lt_lanes lt_scale_byte(lt_lanes a, int32_t n) {
+  return lt_scale(lt_shift_right(a, n) & 0xFF);
+}
+LT_INLINE lt_lanes lt_scale_signed_byte(lt_lanes a, int32_t n) {
+  return lt_scale((a << (24 - n)) >> 24);
+}
+
+/* acc + low * q[0] + high * q[1], where each lane of `pairs` is two int16. */
+LT_INLINE lt_lanes lt_add_pairs(lt_lanes acc, lt_lanes pairs, const int16_t *q) {
+#if defined(LT_VNNI)
+  return (lt_lanes)_mm512_dpwssd_epi32((__m512i)acc, (__m512i)pairs, _mm512_set1_epi32(lt_word(q)));
+#elif defined(LT_AVX2)
+  __m256i x = _mm256_set1_epi32(lt_word(q));
+  union {
+    lt_lanes v;
+    __m256i h[2];
+  } a, w;
+  a.v = acc, w.v = pairs;
+  a.h[0] = _mm256_add_epi32(a.h[0], _mm256_madd_epi16(w.h[0], x));
+  a.h[1] = _mm256_add_epi32(a.h[1], _mm256_madd_epi16(w.h[1], x));
+  return a.v;
+#else
+  return acc + ((pairs << 16) >> 16) * (int32_t)q[0] + (pairs >> 16) * (int32_t)q[1];
+#endif
+}
+
+/* How s8 weights are kept: VNNI multiplies unsigned by signed bytes, so it wants w + 128. */
+LT_INLINE lt_columns lt_signed(lt_columns w) {
+#if defined(LT_VNNI)
+  return w ^ (int32_t)0x80808080;
+#else
+  return w;
+#endif
+}
+
+#if defined(LT_VNNI)
+
+LT_INLINE lt_lanes lt_dot16(lt_lanes acc, lt_columns w, const int8_t *q) {
+#define LT_DP(k)                                                                               \
+  acc = (lt_lanes)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)LT_PART(w, k),                    \
+                                      _mm512_set1_epi32(lt_word(q + 4 * k)));
+  LT_DP(0) LT_DP(1) LT_DP(2) LT_DP(3)
+  return acc;
+}
+LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int32_t sum) {
+  return lt_dot16(lt_dot16((lt_lanes){0} - 128 * sum, a, q), b, q + 16);
+}
+
+#elif defined(LT_AVX2)
+
+typedef union {
+  lt_columns c;
+  __m256i p[8]; /* part k, rows 0 ... 7 at 2k, rows 8 ... 15 at 2k + 1 */
+} lt_pieces;
+typedef union {
+  lt_lanes v;
+  __m256i h[2];
+} lt_halves;
+
+#define LT_BROADCAST(k) _mm256_set1_epi32(lt_word(q + 4 * (k)))
+
+/* The 16-bit sums of 16 columns (u4, u5), and of the first and last 8 (u6). */
+LT_INLINE __m256i lt_sum16_h(const lt_pieces *w, int h, const int8_t *q) {
+  __m256i a = _mm256_add_epi16(_mm256_maddubs_epi16(w->p[h], LT_BROADCAST(0)),
+                               _mm256_maddubs_epi16(w->p[2 + h], LT_BROADCAST(1)));
+  __m256i b = _mm256_add_epi16(_mm256_maddubs_epi16(w->p[4 + h], LT_BROADCAST(2)),
+                               _mm256_maddubs_epi16(w->p[6 + h], LT_BROADCAST(3)));
+  return _mm256_add_epi16(a, b);
+}
+LT_INLINE __m256i lt_u4_h(lt_pieces *a, lt_pieces *b, int h, const int8_t *q, __m256i scale) {
+  __m256i s = _mm256_add_epi16(lt_sum16_h(a, h, q), lt_sum16_h(b, h, q + 16));
+  return _mm256_madd_epi16(s, scale);
+}
+LT_INLINE __m256i lt_u5_h(lt_pieces *a, lt_pieces *b, int h, const int8_t *q, __m256i scale) {
+  return _mm256_add_epi32(_mm256_madd_epi16(lt_sum16_h(a, h, q), scale),
+                          _mm256_madd_epi16(lt_sum16_h(b, h, q + 16), scale));
+}
+LT_INLINE __m256i lt_u6_h(lt_pieces *w, int h, const int8_t *q, __m256i scale) {
+  __m256i a = _mm256_add_epi16(_mm256_maddubs_epi16(w->p[h], LT_BROADCAST(0)),
+                               _mm256_maddubs_epi16(w->p[2 + h], LT_BROADCAST(1)));
+  __m256i b = _mm256_add_epi16(_mm256_maddubs_epi16(w->p[4 + h], LT_BROADCAST(2)),
+                               _mm256_maddubs_epi16(w->p[6 + h], LT_BROADCAST(3)));
+  return _mm256_add_epi32(_mm256_madd_epi16(a, scale), _mm256_madd_epi16(b, scale));
+}
+LT_INLINE __m256i lt_s8_h(__m256i acc, lt_pieces *w, int h, const int8_t *q) {
+  __m256i ones = _mm256_set1_epi16(1);
+#define LT_SIGNED(k)                                                                           \
+  {                                                                                            \
+    __m256i x = w->p[2 * k + h];                                                               \
+    __m256i t = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(LT_BROADCAST(k), x)); \
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(t, ones));                                   \
+  }
+  LT_SIGNED(0) LT_SIGNED(1) LT_SIGNED(2) LT_SIGNED(3)
+  return acc;
+}
+LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int32_t sum) {
+  (void)sum;
+  lt_pieces u = {a}, v = {b};
+  lt_halves r;
+  r.h[0] = lt_s8_h(lt_s8_h(_mm256_setzero_si256(), &u, 0, q), &v, 0, q + 16);
+  r.h[1] = lt_s8_h(lt_s8_h(_mm256_setzero_si256(), &u, 1, q), &v, 1, q + 16);
+  return r.v;
+}
+
+#else
+
+LT_INLINE lt_lanes lt_dot16(lt_lanes acc, lt_columns w, const int8_t *q) {
+#if defined(LT_NEON)
+  union {
+    lt_columns c;
+    int8x16_t p[16];
+  } u;
+  union {
+    lt_lanes v;
+    int32x4_t p[4];
+  } r;
+  u.c = w, r.v = acc;
+  int8x16_t x = vld1q_s8(q);
+#define LT_SDOT(g)                                                                             \
+  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[g], x, 0);                                              \
+  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[4 + g], x, 1);                                          \
+  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[8 + g], x, 2);                                          \
+  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[12 + g], x, 3);
+  LT_SDOT(0) LT_SDOT(1) LT_SDOT(2) LT_SDOT(3)
+  return r.v;
+#else
+  union {
+    lt_columns c;
+    int8_t b[4][16][4]; /* part, row, column */
+  } u;
+  u.c = w;
+  for (int k = 0; k < 4; k++)
+    for (int i = 0; i < 16; i++)
+      for (int j = 0; j < 4; j++) acc[i] += (int32_t)u.b[k][i][j] * (int32_t)q[4 * k + j];
+  return acc;
+#endif
+}
+LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int32_t sum) {
+  (void)sum;
+  return lt_dot16(lt_dot16((lt_lanes){0}, a, q), b, q + 16);
+}
+
+#endif
+
+/* Columns 0 ... 31 in `a` and `b`: their dot product with q. */
+LT_INLINE lt_lanes lt_dot32_u4(lt_columns a, lt_columns b, const int8_t *q) {
+#if defined(LT_AVX2)
+  lt_pieces u = {a}, v = {b};
+  __m256i one = _mm256_set1_epi16(1);
+  lt_halves r;
+  r.h[0] = lt_u4_h(&u, &v, 0, q, one), r.h[1] = lt_u4_h(&u, &v, 1, q, one);
+  return r.v;
+#else
+  return lt_dot16(lt_dot16((lt_lanes){0}, a, q), b, q + 16);
+#endif
+}
+LT_INLINE lt_lanes lt_dot32_u5(lt_columns a, lt_columns b, const int8_t *q) {
+#if defined(LT_AVX2)
+  lt_pieces u = {a}, v = {b};
+  __m256i one = _mm256_set1_epi16(1);
+  lt_halves r;
+  r.h[0] = lt_u5_h(&u, &v, 0, q, one), r.h[1] = lt_u5_h(&u, &v, 1, q, one);
+  return r.v;
+#else
+  return lt_dot16(lt_dot16((lt_lanes){0}, a, q), b, q + 16);
+#endif
+}
+
+/* acc + scale * (dot product), with a scale from lt_scale. */
+LT_INLINE lt_lanes lt_dot32_u4_scaled(lt_lanes acc, lt_columns a, lt_columns b, const int8_t *q,
+                                      lt_lanes scale) {
+#if defined(LT_AVX2)
+  lt_pieces u = {a}, v = {b};
+  lt_halves r = {acc}, s = {scale};
+  r.h[0] = _mm256_add_epi32(r.h[0], lt_u4_h(&u, &v, 0, q, s.h[0]));
+  r.h[1] = _mm256_add_epi32(r.h[1], lt_u4_h(&u, &v, 1, q, s.h[1]));
+  return r.v;
+#else
+  return acc + scale * lt_dot16(lt_dot16((lt_lanes){0}, a, q), b, q + 16);
+#endif
+}
+LT_INLINE lt_lanes lt_dot32_u5_scaled(lt_lanes acc, lt_columns a, lt_columns b, const int8_t *q,
+                                      lt_lanes scale) {
+#if defined(LT_AVX2)
+  lt_pieces u = {a}, v = {b};
+  lt_halves r = {acc}, s = {scale};
+  r.h[0] = _mm256_add_epi32(r.h[0], lt_u5_h(&u, &v, 0, q, s.h[0]));
+  r.h[1] = _mm256_add_epi32(r.h[1], lt_u5_h(&u, &v, 1, q, s.h[1]));
+  return r.v;
+#else
+  return acc + scale * lt_dot16(lt_dot16((lt_lanes){0}, a, q), b, q + 16);
+#endif
+}
+/* The same for 16 columns; u4 takes what u5 may be. */
+LT_INLINE lt_lanes lt_dot16_u4_scaled(lt_lanes acc, lt_columns w, const int8_t *q, lt_lanes scale) {
+#if defined(LT_AVX2)
+  lt_pieces u = {w};
+  lt_halves r = {acc}, s = {scale};
+  r.h[0] = _mm256_add_epi32(r.h[0], _mm256_madd_epi16(lt_sum16_h(&u, 0, q), s.h[0]));
+  r.h[1] = _mm256_add_epi32(r.h[1], _mm256_madd_epi16(lt_sum16_h(&u, 1, q), s.h[1]));
+  return r.v;
+#else
+  return acc + scale * lt_dot16((lt_lanes){0}, w, q);
+#endif
+}
+LT_INLINE lt_lanes lt_dot16_u6_scaled(lt_lanes acc, lt_columns w, const int8_t *q, lt_lanes scale) {
+#if defined(LT_AVX2)
+  lt_pieces u = {w};
+  lt_halves r = {acc}, s = {scale};
+  r.h[0] = _mm256_add_epi32(r.h[0], lt_u6_h(&u, 0, q, s.h[0]));
+  r.h[1] = _mm256_add_epi32(r.h[1], lt_u6_h(&u, 1, q, s.h[1]));
+  return r.v;
+#else
+  return acc + scale * lt_dot16((lt_lanes){0}, w, q);
+#endif
+}
+
+#endif

@@ -1,0 +1,19 @@
+// Which instruction set the product kernels use. It changes the speed, never a bit of a result.
+
+import CPlatform
+
+package enum Level: UInt8, BitwiseCopyable, Sendable {
+  /// What the whole engine is compiled for: AVX2 with FMA, or NEON with dot products.
+  case baseline
+  /// AVX-512 with VNNI.
+  case wide
+
+  /// Asks the processor, which takes microseconds in a virtual machine: once per engine, not per call.
+  package static func detect() -> Level {
+    #if arch(x86_64)
+      return lt_has_wide() != 0 ? .wide : .baseline
+    #else
+      return .baseline
+    #endif
+  }
+}

@@ -1,0 +1,233 @@
+// Sixteen weight rows at a time: one 32-bit lane per row.
+//
+// A panel's blocks are loaded row by row, transposed while still packed, and unpacked so that one
+// vector holds four columns of sixteen rows. An activation's four bytes are broadcast and meet all
+// sixteen rows in one instruction; nothing is ever summed across lanes, and a block is unpacked once
+// for all activation rows. With sum(b) the exact integer of block b,
+//
+//     y[o] = fma(x scale[b], weight scale[o, b] * Float(sum(b)), y[o])    b = 0, 1, 2 ...
+//
+// so a result depends on its weight row and its activation row alone: not on the number of
+// activation rows, the partition of weight rows, or the instruction set.
+//
+// This folder is compiled twice on x86: in Kernels for AVX2, in KernelsWide for AVX-512 with VNNI.
+// It imports nothing but the shim, so that the two copies share no code.
+
+import CPlatform
+
+/// The activation rows of one pass over the weights, and what has been summed for them.
+struct Inputs {
+  /// How many rows; a constant 1 in the specialised decode kernel.
+  let count: Int
+  /// `[count]`, the first quant of each row.
+  let quants: UnsafePointer<UnsafePointer<Int8>>
+  /// `[count]`, row numbers for the other arrays.
+  let numbers: UnsafePointer<Int>
+  /// `[_, blocks]`
+  let scales: UnsafePointer<Float>
+  /// `[_, columns / 16]`, only for 256-blocks.
+  let sums16: UnsafePointer<Int16>
+  /// `[_, columns / 32]`
+  let sums32: UnsafePointer<Int16>
+  let blocks: Int
+  /// `[count]`, the integers of the current block.
+  let integers: UnsafeMutablePointer<lt_lanes>
+  /// `[count]`, the results so far.
+  let results: UnsafeMutablePointer<lt_floats>
+
+  @inline(__always) func scale(_ a: Int, _ b: Int) -> Float { scales[numbers[a] &* blocks &+ b] }
+
+  /// The sums of block `b`, `perBlock` of them.
+  @inline(__always) func sums16(_ a: Int, _ b: Int) -> UnsafePointer<Int16> {
+    sums16 + (numbers[a] &* blocks &+ b) &* 16
+  }
+
+  @inline(__always) func sums32(_ a: Int, _ b: Int, perBlock: Int) -> UnsafePointer<Int16> {
+    sums32 + (numbers[a] &* blocks &+ b) &* perBlock
+  }
+
+  @inline(__always) func clearIntegers() {
+    var a = 0
+    while a < count {
+      integers[a] = lt_zero()
+      a &+= 1
+    }
+  }
+}
+
+/// A weight format as the panel kernels see it.
+protocol PanelFormat {
+  static var blockBytes: Int { get }
+  static var blockColumns: Int { get }
+  /// Adds block `b` of a panel, which starts `offset` bytes into its rows, to every input's result.
+  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs)
+}
+
+enum Panel {
+  /// Activation rows per pass: their quants stay in the second-level cache.
+  static var inputsMax: Int { 64 }
+
+  @inline(__always)
+  static func run<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
+    if job.inputs == 1 {
+      decode(format, job)
+    } else {
+      passes(format, job)
+    }
+  }
+
+  @inline(never)
+  static func decode<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
+    var number = Int(truncatingIfNeeded: job.input_rows?[0] ?? 0)
+    var quants = job.quants + number &* Int(job.columns)
+    var integers = lt_zero()
+    var results = lt_zero_floats()
+    let blocks = Int(job.columns) / F.blockColumns
+    withUnsafePointer(to: &number) { number in
+      withUnsafePointer(to: &quants) { quants in
+        withUnsafeMutablePointer(to: &integers) { integers in
+          withUnsafeMutablePointer(to: &results) { results in
+            let x = Inputs(
+              count: 1, quants: quants, numbers: number, scales: job.scales, sums16: job.sums16,
+              sums32: job.sums32, blocks: blocks, integers: integers, results: results)
+            rows(format, job, x, first: 0)
+          }
+        }
+      }
+    }
+  }
+
+  @inline(never)
+  static func passes<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
+    let columns = Int(job.columns)
+    let blocks = columns / F.blockColumns
+    var numbers = InlineArray<64, Int>(repeating: 0)
+    var quants = InlineArray<64, UnsafePointer<Int8>>(repeating: job.quants)
+    var integers = InlineArray<64, lt_lanes>(repeating: lt_zero())
+    var results = InlineArray<64, lt_floats>(repeating: lt_zero_floats())
+    var first = 0
+    let inputs = Int(job.inputs)
+    while first < inputs {
+      let count = min(inputsMax, inputs &- first)
+      for a in 0..<count {
+        let number = job.input_rows.map { Int($0[first &+ a]) } ?? first &+ a
+        numbers[a] = number
+        quants[a] = job.quants + number &* columns
+      }
+      withUnsafePointer(to: &numbers) { numbers in
+        withUnsafePointer(to: &quants) { quants in
+          withUnsafeMutablePointer(to: &integers) { integers in
+            withUnsafeMutablePointer(to: &results) { results in
+              let x = Inputs(
+                count: count,
+                quants: UnsafeRawPointer(quants).assumingMemoryBound(
+                  to: UnsafePointer<Int8>.self),
+                numbers: UnsafeRawPointer(numbers).assumingMemoryBound(to: Int.self),
+                scales: job.scales, sums16: job.sums16, sums32: job.sums32, blocks: blocks,
+                integers: UnsafeMutableRawPointer(integers).assumingMemoryBound(
+                  to: lt_lanes.self),
+                results: UnsafeMutableRawPointer(results).assumingMemoryBound(
+                  to: lt_floats.self))
+              rows(format, job, x, first: first)
+            }
+          }
+        }
+      }
+      first &+= count
+    }
+  }
+
+  /// All weight rows of the job times the inputs `first ..< first + x.count`.
+  @inline(__always)
+  static func rows<F: PanelFormat>(_: F.Type, _ job: lt_product, _ x: Inputs, first: Int) {
+    let end = Int(job.row_end)
+    var o = Int(job.row_begin)
+    while o < end {
+      let place = Placement(job, o)
+      var a = 0
+      while a < x.count {
+        x.results[a] = lt_zero_floats()
+        a &+= 1
+      }
+      var b = 0
+      var offset = 0
+      while b < x.blocks {
+        F.addBlock(place.panel, offset, b, x)
+        b &+= 1
+        offset &+= F.blockBytes
+      }
+      let count = min(place.rowsEnd, end) &- o
+      a = 0
+      while a < x.count {
+        let output = job.output + ((first &+ a) &* Int(job.output_stride) &+ o)
+        if count == 16 {
+          var y = x.results[a]
+          if job.adds != 0 { y = lt_plus(lt_load_floats(output), y) }
+          lt_store_floats(output, y)
+        } else {
+          store(x.results[a], place, o, count, output, job.adds != 0)
+        }
+        a &+= 1
+      }
+      o &+= count
+    }
+  }
+
+  /// Fewer than sixteen rows: lane by lane.
+  @inline(never)
+  static func store(
+    _ y: lt_floats, _ place: Placement, _ o: Int, _ count: Int,
+    _ output: UnsafeMutablePointer<Float>, _ adds: Bool
+  ) {
+    for i in 0..<count {
+      let v = y[place.lane(o &+ i) & 15]
+      output[i] = adds ? output[i] + v : v
+    }
+  }
+}
+
+/// Which rows the sixteen lanes hold. A panel never leaves its matrix: near the end it is moved
+/// back, in a matrix of fewer than sixteen rows some rows are there twice.
+struct Placement {
+  let panel: lt_panel
+  /// One past the last row that this panel holds in order.
+  let rowsEnd: Int
+  private let start: Int
+  private let rows: Int
+
+  @inline(__always)
+  init(_ job: lt_product, _ o: Int) {
+    rows = Int(job.rows)
+    let rowBytes = Int(job.row_bytes)
+    if rows >= 16 {
+      start = min(o, rows &- 16)
+      rowsEnd = start &+ 16
+      let base = job.weights + start &* rowBytes
+      panel = lt_panel(
+        group0: base, group1: base + 4 &* rowBytes, group2: base + 8 &* rowBytes,
+        group3: base + 12 &* rowBytes, stride: rowBytes)
+    } else {
+      start = 0
+      rowsEnd = rows
+      let w = job.weights
+      if rows >= 4 {
+        let last = rows &- 4
+        panel = lt_panel(
+          group0: w, group1: w + min(4, last) &* rowBytes, group2: w + min(8, last) &* rowBytes,
+          group3: w + last &* rowBytes, stride: rowBytes)
+      } else {
+        let last = rows &- 1
+        panel = lt_panel(
+          group0: w, group1: w + min(1, last) &* rowBytes, group2: w + min(2, last) &* rowBytes,
+          group3: w + last &* rowBytes, stride: 0)
+      }
+    }
+  }
+
+  func lane(_ row: Int) -> Int {
+    if rows >= 16 { return row &- start }
+    if rows < 4 { return 4 &* row }
+    let group = row / 4
+    return 4 &* group &+ row &- min(4 &* group, rows &- 4)
+  }
+}

@@ -1,0 +1,58 @@
+// Matrix products: y[r, o] = sum over i of W[o, i] x[r, i].
+
+import CPlatform
+import LintelCore
+
+package enum Product {
+  package enum Mode: BitwiseCopyable, Sendable {
+    /// output = product
+    case set
+    /// output = output + product
+    case add
+  }
+
+  /// Rows `weightRows` of `matrix` times `inputRows` activation rows.
+  ///
+  ///     output[r * outputStride + o] = sum over i of W[o, i] x[row(r), i]     o in weightRows
+  ///
+  /// - Shapes: output `[inputRows, outputStride]`, input `[_, matrix.columns]`.
+  /// - Input: row(r) is `rowNumbers[r]`, or r without them. Unless `float`, the caller has made the
+  ///   form of `Activations.forms(for: matrix.format, float: false)` for these rows.
+  /// - Precision: with quantised weights, exact integers per block and one rounding per block and
+  ///   step; with `float`, and for F32, F16 and BF16 weights always, float activations.
+  /// - Order: the bits of one output depend on its weight row and activation row alone.
+  /// - Memory: reads only bytes of the matrix, at any alignment. Panels have sixteen rows: other
+  ///   partitions than at multiples of sixteen cost time.
+  package static func run(
+    _ matrix: Matrix, weightRows: Range<Int>, input: Activations, inputRows: Int,
+    rowNumbers: UnsafePointer<Int32>? = nil, output: UnsafeMutablePointer<Float>,
+    outputStride: Int, mode: Mode = .set, float: Bool = false
+  ) {
+    if weightRows.isEmpty || inputRows <= 0 { return }
+    let forms = Activations.forms(for: matrix.format, float: float)
+    let form = forms.contains(.blocks32) ? input.form32 : input.form256
+    let job = lt_product(
+      weights: matrix.start.assumingMemoryBound(to: UInt8.self),
+      row_bytes: Int64(matrix.rowBytes), rows: Int64(matrix.rows), columns: Int64(matrix.columns),
+      row_begin: Int64(weightRows.lowerBound), row_end: Int64(weightRows.upperBound),
+      floats: input.floats.base, quants: form.quants.base, scales: form.scales.base,
+      sums16: form.sums16.base, sums32: form.sums32.base, input_rows: rowNumbers,
+      inputs: Int64(inputRows), output: output, output_stride: Int64(outputStride),
+      format: matrix.format.rawValue, adds: mode == .add ? 1 : 0,
+      use_floats: forms == .floats ? 1 : 0)
+    Dispatch.run(job)
+  }
+}
+
+package enum Dequantise {
+  /// Row `row` of `matrix` as floats, `[columns]`: the embedding lookup. Equal to gguf-py's values.
+  package static func row(_ matrix: Matrix, _ row: Int, into y: UnsafeMutablePointer<Float>) {
+    let start = matrix.row(row).assumingMemoryBound(to: UInt8.self)
+    var from = 0
+    while from < matrix.columns {
+      Unpack.columns(
+        matrix.format.rawValue, start, from, min(256, matrix.columns &- from), y + from)
+      from &+= 256
+    }
+  }
+}
