@@ -21,8 +21,7 @@ enum Handle {
     guard let raw = UnsafeMutableRawPointer(bitPattern: bits & ~63) else {
       throw Failure(.handle, "the \(name) is not a handle")
     }
-    // The kind is compared as a number: foreign bytes are no value of the enum.
-    if raw.load(as: UInt64.self) != kind.rawValue {
+    if raw.load(as: Header.Kind.self) != kind {
       throw Failure(.handle, "the \(name) is not a live \(name) (closed, or never one)")
     }
     let header = raw.assumingMemoryBound(to: Header.self)

@@ -34,15 +34,16 @@ package enum MemoryPlan {
     var measuring = Arena.measuring()
     _ = try Layout.carve(&measuring, LoadedModel.self)
     _ = try LoadedModel.directory(&measuring, region)
+    let transient = measuring.used
     var memory: UnsafeMutableRawPointer?
-    let error = lt_map_private(measuring.used, &memory)
+    let error = lt_map_private(transient, &memory)
     guard error == 0, let memory else {
       throw Failure(
-        .system, "\(measuring.used) bytes could not be mapped for the plan (errno \(error))",
+        .system, "\(transient) bytes could not be mapped for the plan (errno \(error))",
         needed: Int64(error))
     }
-    defer { lt_unmap(memory, measuring.used) }
-    var arena = Arena(memory: memory, bytes: measuring.used)
+    defer { lt_unmap(memory, transient) }
+    var arena = Arena(memory: memory, bytes: transient)
     _ = try Layout.carve(&arena, LoadedModel.self)
     let (model, cell) = try LoadedModel.directory(&arena, region)
     cell.base.initialize(to: model)

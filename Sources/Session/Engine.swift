@@ -12,11 +12,13 @@ import LintelKernels
 
 /// Words at the start of every object that a handle can name.
 package struct Header: BitwiseCopyable {
-  package enum Kind: UInt64, BitwiseCopyable {
-    case engine = 0x4C4E_544C_454E_4731
-    case model = 0x4C4E_544C_4D4F_4431
-    case session = 0x4C4E_544C_5345_5331
-    case none = 0
+  /// A number, not an enum: it is compared with memory that may hold anything.
+  package struct Kind: BitwiseCopyable, Equatable {
+    package let rawValue: UInt64
+    package static var engine: Kind { Kind(rawValue: 0x4C4E_544C_454E_4731) }
+    package static var model: Kind { Kind(rawValue: 0x4C4E_544C_4D4F_4431) }
+    package static var session: Kind { Kind(rawValue: 0x4C4E_544C_5345_5331) }
+    package static var none: Kind { Kind(rawValue: 0) }
   }
 
   package var kind: Kind

@@ -1,0 +1,84 @@
+// lintel bench: rates, latencies and memory of one model on this machine.
+
+import ArgumentParser
+import CLintel
+import Foundation
+import LintelExports
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure prompt and generation rates, time to ready and memory.")
+
+  @OptionGroup var file: ModelOption
+  @Option(name: [.customShort("p"), .long], help: "Prompt tokens.") var prompt = 512
+  @Option(name: [.customShort("n"), .long], help: "Generated tokens.") var generate = 128
+  @Option(name: [.customShort("r"), .long], help: "Runs; medians are reported.") var runs = 5
+  @Flag(name: .long, help: "One JSON object.") var json = false
+  @OptionGroup var pass: PassOptions
+
+  func validate() throws {
+    if prompt < 1 || generate < 1 || runs < 1 || prompt + generate > 1 << 28 {
+      throw ValidationError("-p, -n and -r must be positive.")
+    }
+  }
+
+  func run() throws {
+    var settings = pass.settings
+    settings.context = pass.context ?? prompt + generate + 1
+    var ready: [Double] = []
+    var first: [Double] = []
+    var prompts: [Double] = []
+    var rates: [Double] = []
+    var longest: [Double] = []
+    var memory = lintel_memory()
+    for _ in 0..<runs {
+      let start = DispatchTime.now().uptimeNanoseconds
+      let runtime = try Runtime(path: file.model, settings)
+      let session = try runtime.session()
+      ready.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6)
+      let vocabulary = try Int(runtime.info().vocabulary_count)
+      // Ordinary tokens, the same on every run; what they say does not change the work.
+      let ids = (0..<prompt).map { Int32(($0 * 7919 + 13) % min(vocabulary, 50_000)) }
+      try check { lintel_session_feed_tokens(session, ids, ids.count, $0) }
+      var options = lintel_generate_options()
+      options.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
+      options.max_tokens = UInt32(generate)
+      options.flags = LINTEL_GENERATE_RAW | LINTEL_GENERATE_IGNORE_END
+      var result = lintel_result()
+      result.struct_size = UInt32(MemoryLayout<lintel_result>.size)
+      try check { lintel_session_generate(session, &options, nil, nil, &result, $0) }
+      prompts.append(Double(result.prompt_tokens) * 1e9 / Double(max(result.prompt_ns, 1)))
+      // The first token comes from the prompt's own pass.
+      rates.append(
+        Double(result.generated_tokens - 1) * 1e9 / Double(max(result.generate_ns, 1)))
+      first.append(Double(result.first_token_ns) / 1e6)
+      longest.append(Double(result.longest_step_ns) / 1e6)
+      memory = try runtime.memory()
+    }
+    func median(_ v: [Double]) -> Double { v.sorted()[v.count / 2] }
+    if json {
+      print(
+        try lintel.json([
+          "prompt_tokens": prompt, "generated_tokens": generate, "threads": settings.threads,
+          "runs": runs, "prompt_tokens_per_s": median(prompts),
+          "generate_tokens_per_s": median(rates), "ready_ms": median(ready),
+          "first_token_ms": median(first), "longest_unit_ms": median(longest),
+          "memory": [
+            "engine": memory.engine_bytes, "model": memory.model_bytes,
+            "scratch": memory.scratch_bytes, "state": memory.state_bytes,
+            "cache": memory.cache_bytes, "session": memory.session_bytes,
+            "total": memory.total_bytes,
+          ], "weights_bytes": memory.weights_bytes,
+        ]))
+      return
+    }
+    print(String(format: "prompt      %10.1f tokens/s   (%d tokens)", median(prompts), prompt))
+    print(String(format: "generate    %10.1f tokens/s   (%d tokens)", median(rates), generate))
+    print(String(format: "ready       %10.2f ms", median(ready)))
+    print(String(format: "first token %10.2f ms", median(first)))
+    print(String(format: "longest unit%10.2f ms", median(longest)))
+    print(String(format: "memory      %10.2f MiB of %.2f MiB weights", Double(memory.total_bytes) / 1048576, Double(memory.weights_bytes) / 1048576))
+    print("            engine \(memory.engine_bytes) model \(memory.model_bytes) scratch \(memory.scratch_bytes) state \(memory.state_bytes) cache \(memory.cache_bytes) session \(memory.session_bytes)")
+    print("threads \(settings.threads), median of \(runs) runs")
+  }
+}

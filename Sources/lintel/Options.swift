@@ -1,0 +1,67 @@
+// Options that several subcommands share.
+
+import ArgumentParser
+import Foundation
+
+struct ModelOption: ParsableArguments {
+  @Option(name: .long, help: "The GGUF file to run.")
+  var model: String
+}
+
+struct PassOptions: ParsableArguments {
+  @Option(name: .shortAndLong, help: "Threads that compute (default: the processors, at most 8).")
+  var threads: Int?
+
+  @Option(name: .long, help: "Most tokens of the conversation.")
+  var context: Int?
+
+  @Option(name: .long, help: "Most prompt tokens in one pass.")
+  var chunk: Int?
+
+  @Flag(
+    name: .long,
+    help: "Expand weights to floats instead of rounding activations to 8 bits (exact, slow).")
+  var floatActivations = false
+
+  func validate() throws {
+    if let threads, threads < 1 || threads > 64 {
+      throw ValidationError("--threads must be 1 to 64.")
+    }
+    if let context, context < 1 || context > 1 << 30 {
+      throw ValidationError("--context must be 1 to \(1 << 30).")
+    }
+    if let chunk, chunk < 1 || chunk > 1024 {
+      throw ValidationError("--chunk must be 1 to 1024.")
+    }
+  }
+
+  var settings: EngineSettings {
+    EngineSettings(
+      threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8), context: context,
+      chunk: chunk, isFloat: floatActivations)
+  }
+}
+
+/// The Cabin model that comes with the product: beside the executable's checkout or installed share,
+/// or where LINTEL_CABIN says.
+enum Cabin {
+  static func path() throws -> String {
+    let manager = FileManager.default
+    if let path = ProcessInfo.processInfo.environment["LINTEL_CABIN"] { return path }
+    var candidates: [String] = []
+    if let executable = try? manager.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+      var folder = URL(fileURLWithPath: executable).deletingLastPathComponent()
+      candidates.append(
+        folder.deletingLastPathComponent().appendingPathComponent("share/lintel/cabin.gguf").path)
+      for _ in 0..<6 {
+        candidates.append(folder.appendingPathComponent("Examples/Cabin/cabin.gguf").path)
+        folder.deleteLastPathComponent()
+      }
+    }
+    candidates.append("Examples/Cabin/cabin.gguf")
+    for path in candidates where manager.fileExists(atPath: path) { return path }
+    throw ToolError(
+      description:
+        "the bundled Cabin model was not found; name a file with --model or set LINTEL_CABIN")
+  }
+}

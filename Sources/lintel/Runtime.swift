@@ -1,0 +1,149 @@
+// Swift's view of the C API: owners that close what they open, and failures that carry the sentence.
+
+import CLintel
+import Foundation
+import LintelExports
+
+struct ToolError: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Throws the engine's sentence when `call` fails; passes ordinary outcomes on.
+@discardableResult
+func check(_ call: (UnsafeMutablePointer<lintel_error>) -> lintel_status) throws -> lintel_status {
+  var error = lintel_error()
+  error.struct_size = UInt32(MemoryLayout<lintel_error>.size)
+  let status = call(&error)
+  if status >= 0 { return status }
+  let text = withUnsafeBytes(of: error.message) { raw in
+    String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+  }
+  let name = String(cString: lintel_status_name(status))
+  throw ToolError(description: text.isEmpty ? name : "\(text) (\(name))")
+}
+
+struct EngineSettings {
+  var threads = 1
+  var context: Int?
+  var chunk: Int?
+  var isFloat = false
+  var sessions = 1
+  var budget: UInt64?
+}
+
+/// An engine with one open model.
+final class Runtime {
+  let engine: OpaquePointer
+  let model: OpaquePointer
+  let settings: EngineSettings
+
+  /// Without a budget in the settings the engine gets exactly what the plan asks for.
+  init(path: String, _ settings: EngineSettings) throws {
+    self.settings = settings
+    let budget = try settings.budget ?? Runtime.plan(path: path, settings).total_bytes
+    var options = Runtime.engineOptions(settings)
+    options.memory_bytes = budget
+    var engine: OpaquePointer?
+    try check { lintel_engine_create(&options, &engine, $0) }
+    guard let engine else { throw ToolError(description: "no engine") }
+    var model: OpaquePointer?
+    var modelOptions = Runtime.modelOptions(settings)
+    do {
+      try check { lintel_model_open(engine, path, &modelOptions, &model, $0) }
+    } catch {
+      _ = lintel_engine_destroy(engine)
+      throw error
+    }
+    guard let model else { throw ToolError(description: "no model") }
+    self.engine = engine
+    self.model = model
+  }
+
+  deinit { _ = lintel_engine_destroy(engine) }
+
+  static func engineOptions(_ s: EngineSettings) -> lintel_engine_options {
+    var o = lintel_engine_options()
+    o.struct_size = UInt32(MemoryLayout<lintel_engine_options>.size)
+    o.threads = UInt32(s.threads)
+    return o
+  }
+
+  static func modelOptions(_ s: EngineSettings) -> lintel_model_options {
+    var o = lintel_model_options()
+    o.struct_size = UInt32(MemoryLayout<lintel_model_options>.size)
+    o.chunk_tokens = UInt32(s.chunk ?? 0)
+    o.flags = s.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0
+    return o
+  }
+
+  static func sessionOptions(_ s: EngineSettings) -> lintel_session_options {
+    var o = lintel_session_options()
+    o.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
+    o.context_tokens = UInt32(s.context ?? 0)
+    return o
+  }
+
+  static func plan(path: String, _ s: EngineSettings) throws -> lintel_memory {
+    var e = engineOptions(s)
+    var m = modelOptions(s)
+    var o = sessionOptions(s)
+    var memory = lintel_memory()
+    memory.struct_size = UInt32(MemoryLayout<lintel_memory>.size)
+    try check { lintel_plan(path, &e, &m, &o, UInt32(s.sessions), &memory, $0) }
+    return memory
+  }
+
+  func session() throws -> OpaquePointer {
+    var options = Runtime.sessionOptions(settings)
+    var session: OpaquePointer?
+    try check { lintel_session_create(model, &options, &session, $0) }
+    guard let session else { throw ToolError(description: "no session") }
+    return session
+  }
+
+  func memory() throws -> lintel_memory {
+    var memory = lintel_memory()
+    memory.struct_size = UInt32(MemoryLayout<lintel_memory>.size)
+    try check { _ in lintel_engine_memory(engine, &memory) }
+    return memory
+  }
+
+  func info() throws -> lintel_model_info {
+    var info = lintel_model_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_model_info>.size)
+    try check { _ in lintel_model_get_info(model, &info) }
+    return info
+  }
+
+  func tokenize(_ text: String, parseSpecial: Bool) throws -> [Int32] {
+    let bytes = Array(text.utf8CString)
+    let flags = parseSpecial ? LINTEL_PARSE_SPECIAL : 0
+    var ids = [Int32](repeating: 0, count: bytes.count + 8)
+    var count = 0
+    try check {
+      lintel_model_tokenize(
+        model, bytes, bytes.count - 1, flags, &ids, ids.count, &count, $0)
+    }
+    return Array(ids.prefix(count))
+  }
+
+  func piece(_ token: Int32) throws -> [UInt8] {
+    var count = 0
+    _ = lintel_model_token_bytes(model, token, nil, 0, &count)
+    var bytes = [CChar](repeating: 0, count: max(count, 1))
+    try check { _ in lintel_model_token_bytes(model, token, &bytes, bytes.count, &count) }
+    return bytes.prefix(count).map { UInt8(bitPattern: $0) }
+  }
+}
+
+/// JSON text of a dictionary, keys in order.
+func json(_ object: [String: Any]) throws -> String {
+  let data = try JSONSerialization.data(
+    withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+  return String(decoding: data, as: UTF8.self)
+}
+
+/// A line, unbuffered, by default to standard error.
+func report(_ line: String, to file: FileHandle = .standardError) {
+  file.write(Data((line + "\n").utf8))
+}
