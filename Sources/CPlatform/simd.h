@@ -66,6 +66,11 @@ typedef struct {
   uint8_t adds;       /* output += instead of output = */
   uint8_t use_floats; /* the float path for quantised weights */
 } lt_product;
+
+#if defined(__x86_64__)
+/* The kernels compiled for AVX-512 with VNNI; only where lt_has_wide(). */
+void lt_product_wide(const lt_product *job);
+#endif
 #pragma clang assume_nonnull end
 
 #if defined(__x86_64__)

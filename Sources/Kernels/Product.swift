@@ -31,7 +31,7 @@ package enum Product {
     if weightRows.isEmpty || inputRows <= 0 { return }
     let forms = Activations.forms(for: matrix.format, float: float)
     let form = forms.contains(.blocks32) ? input.form32 : input.form256
-    let job = lt_product(
+    var job = lt_product(
       weights: matrix.start.assumingMemoryBound(to: UInt8.self),
       row_bytes: Int64(matrix.rowBytes), rows: Int64(matrix.rows), columns: Int64(matrix.columns),
       row_begin: Int64(weightRows.lowerBound), row_end: Int64(weightRows.upperBound),
@@ -40,6 +40,12 @@ package enum Product {
       inputs: Int64(inputRows), output: output, output_stride: Int64(outputStride),
       format: matrix.format.rawValue, adds: mode == .add ? 1 : 0,
       use_floats: forms == .floats ? 1 : 0)
+    #if arch(x86_64)
+      if input.level == .wide {
+        lt_product_wide(&job)
+        return
+      }
+    #endif
     Dispatch.run(job)
   }
 }

@@ -80,6 +80,7 @@ package struct ProductJob: ParallelJob {
   /// The weight row at which a share that begins `offset` into an entry starts.
   private func boundary(_ offset: Int, _ rowCost: Int, _ rows: Int) -> Int {
     if offset <= 0 { return 0 }
+    if offset >= rowCost &* rows { return rows }
     let row = (offset / rowCost + ProductJob.grain / 2) / ProductJob.grain * ProductJob.grain
     return min(row, rows)
   }
