@@ -76,8 +76,8 @@ let package = Package(
        "LintelSampling"]),
     layer(
       "Exports",
-      ["CLintel", "CPlatform", "LintelCore", "LintelModel", "LintelText", "LintelSampling",
-       "LintelSession"]),
+      ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
+       "LintelText", "LintelSampling", "LintelSession"]),
     .executableTarget(
       name: "lintel",
       dependencies: [

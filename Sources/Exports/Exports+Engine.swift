@@ -4,7 +4,11 @@ import CLintel
 import CPlatform
 import LintelCore
 import LintelKernels
+import LintelModel
+import LintelSampling
 import LintelSession
+import LintelText
+import LintelWeights
 
 @implementation @_cdecl("lintel_version")
 public func lintel_version() -> UInt32 { UInt32(LINTEL_VERSION) }

@@ -3,8 +3,12 @@
 import CLintel
 import CPlatform
 import LintelCore
+import LintelKernels
+import LintelModel
 import LintelSampling
 import LintelSession
+import LintelText
+import LintelWeights
 
 enum GenerateArguments {
   static func options(

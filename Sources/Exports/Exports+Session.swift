@@ -3,9 +3,12 @@
 import CLintel
 import CPlatform
 import LintelCore
+import LintelKernels
+import LintelModel
 import LintelSampling
 import LintelSession
 import LintelText
+import LintelWeights
 
 enum SessionArguments {
   static func context(

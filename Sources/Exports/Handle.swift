@@ -5,7 +5,12 @@
 import CLintel
 import CPlatform
 import LintelCore
+import LintelKernels
+import LintelModel
+import LintelSampling
 import LintelSession
+import LintelText
+import LintelWeights
 
 enum Handle {
   static func make(_ header: UnsafeMutablePointer<Header>) -> OpaquePointer? {

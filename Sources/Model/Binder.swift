@@ -1,6 +1,7 @@
 // Tensor directory -> typed, shape-checked pieces of layers. Every refusal names the tensor, what it
 // is, and what was expected.
 
+import CPlatform
 import LintelCore
 import LintelKernels
 import LintelWeights

@@ -1,7 +1,9 @@
 // Sizes that follow from the layers: what a session's state holds and what a row of a pass needs.
 
+import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 package struct Dimensions: BitwiseCopyable, Sendable {
   package var embedding = 0

@@ -1,7 +1,9 @@
 // The delta-rule mixer: projections, short convolution, recurrence, output.
 
+import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 extension Forward {
   func run(_ m: DeltaMixer, _ layer: Layer) {

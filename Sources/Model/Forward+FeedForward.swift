@@ -3,6 +3,7 @@
 import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 extension Forward {
   func run(_ f: DenseFeedForward) {

@@ -4,6 +4,7 @@
 import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 extension Forward {
   func run(_ m: GatedMixer, _ layer: Layer) {

@@ -6,6 +6,7 @@
 // present in the files but nothing is rotated. The L2 norm and the latent's norm use the reference
 // implementation's 1e-6, not the layers' epsilon.
 
+import CPlatform
 import LintelCore
 import LintelKernels
 import LintelWeights

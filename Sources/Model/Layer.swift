@@ -1,8 +1,10 @@
 // What a layer is made of: descriptors that point into the mapped file. An architecture's file
 // composes these; the forward pass interprets them. Shapes are ne order, ne0 first.
 
+import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 /// A linear map: its weights, and the number by which adapters address it.
 package struct Linear: BitwiseCopyable {

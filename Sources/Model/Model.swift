@@ -4,6 +4,7 @@
 // `init` only carves, by counts that the file's header states, so a measuring arena gives the exact
 // size. `bind` fills in and checks everything.
 
+import CPlatform
 import LintelCore
 import LintelKernels
 import LintelWeights

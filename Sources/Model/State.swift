@@ -1,7 +1,10 @@
 // What a session remembers of its text: recurrent states and convolution histories, whose size does
 // not depend on the text, and the attention cache, bounded by the declared context.
 
+import CPlatform
 import LintelCore
+import LintelKernels
+import LintelWeights
 
 package struct SessionState: BitwiseCopyable {
   package let context: Int

@@ -1,8 +1,10 @@
 // The buffers of a pass, shared by all sessions of a model: one pass runs at a time. Sized by the
 // largest chunk of rows.
 
+import CPlatform
 import LintelCore
 import LintelKernels
+import LintelWeights
 
 package struct Workspace: BitwiseCopyable {
   package let rowsMax: Int

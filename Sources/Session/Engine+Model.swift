@@ -5,6 +5,9 @@ import CPlatform
 import LintelCore
 import LintelKernels
 import LintelModel
+import LintelSampling
+import LintelText
+import LintelWeights
 
 /// Where objects lie in their region: the header first, then the object, then what it carved.
 package enum Layout {

@@ -9,6 +9,10 @@
 import CPlatform
 import LintelCore
 import LintelKernels
+import LintelModel
+import LintelSampling
+import LintelText
+import LintelWeights
 
 /// Words at the start of every object that a handle can name.
 package struct Header: BitwiseCopyable {

@@ -6,6 +6,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelText
+import LintelWeights
 
 package enum Finish: UInt32, Sendable {
   case none = 0

@@ -1,9 +1,11 @@
 // What `lintel_model_open` builds in its region: the bound model, its vocabulary, and the scratch
 // that its sessions share.
 
+import CPlatform
 import LintelCore
 import LintelKernels
 import LintelModel
+import LintelSampling
 import LintelText
 import LintelWeights
 

@@ -1,7 +1,11 @@
 // Bytes by category: the plan, and what is in use.
 
+import CPlatform
 import LintelCore
+import LintelKernels
 import LintelModel
+import LintelSampling
+import LintelText
 import LintelWeights
 
 package struct MemoryReport: BitwiseCopyable, Sendable {

@@ -1,8 +1,13 @@
 // Text in. Feeding only queues token ids behind what is already there; passes read them later.
 // A refused feed leaves the session as it was.
 
+import CPlatform
 import LintelCore
+import LintelKernels
+import LintelModel
+import LintelSampling
 import LintelText
+import LintelWeights
 
 extension Session {
   package mutating func feed(tokens ids: UnsafePointer<Int32>, count: Int) throws(Failure) {

@@ -13,6 +13,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelText
+import LintelWeights
 
 package struct Session {
   package static var contextDefault: Int { 2048 }

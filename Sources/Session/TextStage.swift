@@ -1,7 +1,12 @@
 // From token to text that may be shown: bytes of the token, whole characters, stop strings.
 
+import CPlatform
 import LintelCore
+import LintelKernels
+import LintelModel
+import LintelSampling
 import LintelText
+import LintelWeights
 
 struct TextStage {
   static var stopsMax: Int { 8 }
