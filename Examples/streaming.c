@@ -3,10 +3,11 @@
  *
  *   make build/streaming && build/streaming Examples/Cabin/cabin.gguf
  */
+#define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "lintel.h"
 
@@ -24,7 +25,8 @@ static int32_t on_event(void *user, const lintel_event *event) {
 }
 
 static void *cancel_soon(void *session) {
-  usleep(20000);
+  const struct timespec pause = {0, 20000000};
+  nanosleep(&pause, NULL);
   lintel_session_cancel(session);
   return NULL;
 }
