@@ -10,15 +10,17 @@ extension Sampler {
     while i + 8 <= logits.count {
       let p = UnsafeMutableRawPointer(logits + i)
       var v = p.loadUnaligned(as: SIMD8<Float>.self)
-      let isOdd = v .!= v .| (v .> Float.greatestFiniteMagnitude)
-      if any(isOdd) {
+      // A logit is odd if it is not below infinity. (The library's any() and max() of vectors are
+      // not usable here: in Embedded Swift they allocate.)
+      let isFine = SIMD8<Int32>(repeating: 0).replacing(with: 1, where: v .< .infinity)
+      if isFine.wrappedSum() != 8 {
         for k in 0..<8 { v[k] = Sampler.bounded(v[k]) }
         p.storeBytes(of: v, as: SIMD8<Float>.self)
       }
       best = pointwiseMax(best, v)
       i += 8
     }
-    var top = best.max()
+    var top = Sampler.largest(best)
     while i < logits.count {
       logits[i] = Sampler.bounded(logits[i])
       top = max(top, logits[i])
@@ -39,11 +41,17 @@ extension Sampler {
       best = pointwiseMax(best, v)
       i += 8
     }
-    var top = best.max()
+    var top = Sampler.largest(best)
     while i < logits.count {
       top = max(top, logits[i])
       i += 1
     }
+    return top
+  }
+
+  private static func largest(_ v: SIMD8<Float>) -> Float {
+    var top = v[0]
+    for k in 1..<8 { top = max(top, v[k]) }
     return top
   }
 
