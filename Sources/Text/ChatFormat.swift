@@ -89,8 +89,10 @@ package struct ChatFormat {
       let text = ChatFormat.trimmed(text)
       if role == .tool {
         try open(.user, vocabulary, encoder, &sink)
+        try plain("<tool_response>", vocabulary, encoder, &sink)
         try encoder.append(
-          before: "<tool_response>\n", text, after: "\n</tool_response>", vocabulary, to: &sink)
+          before: "\n", text, after: "\n", vocabulary, parseSpecial: false, to: &sink)
+        try plain("</tool_response>", vocabulary, encoder, &sink)
       } else {
         try open(role, vocabulary, encoder, &sink)
         try encoder.append(text, vocabulary, parseSpecial: false, to: &sink)

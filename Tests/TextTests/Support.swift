@@ -66,16 +66,16 @@ final class Tokenizer {
 
   init(_ source: VocabularySource, maximumPieceBytes: Int = 1 << 16) throws {
     var measuring = Arena.measuring()
-    let planned = try Vocabulary(arena: &measuring, source: source)
+    _ = try Vocabulary(arena: &measuring, source: source)
     indexBytes = measuring.used
-    _ = try Encoder(arena: &measuring, vocabulary: planned, maximumPieceBytes: maximumPieceBytes)
+    _ = try Encoder(arena: &measuring, maximumPieceBytes: maximumPieceBytes)
     bytes = measuring.used
     memory = .allocate(byteCount: bytes + 64, alignment: 64)
     memset(memory, 0xA5, bytes + 64)
     var arena = Arena(memory: memory, bytes: bytes)
     vocabulary = try Vocabulary(arena: &arena, source: source)
     encoder = try Encoder(
-      arena: &arena, vocabulary: vocabulary, maximumPieceBytes: maximumPieceBytes)
+      arena: &arena, maximumPieceBytes: maximumPieceBytes)
     try vocabulary.index()
   }
 
