@@ -7,6 +7,8 @@ enum Normalization {
   struct Properties {
     /// Canonical combining class; 0 = starter.
     let order: UInt8
+    /// Set only for marks, where it is rare.
+    let markDecomposes: Bool
     /// NFC may replace the character, or join it to the one before.
     let changes: Bool
 
@@ -15,16 +17,18 @@ enum Normalization {
   }
 
   static func properties(_ scalar: UInt32) -> Properties {
-    if scalar < 0x300 { return Properties(order: 0, changes: false) }
+    if scalar < 0x300 { return Properties(order: 0, markDecomposes: false, changes: false) }
     // The last run that starts at or before the character.
     var low = 0
     var high = unicodeCombiningRunCount
     while high - low > 1 {
       let middle = (low + high) / 2
-      if run(middle) >> 9 <= scalar { low = middle } else { high = middle }
+      if run(middle) >> 10 <= scalar { low = middle } else { high = middle }
     }
-    let bits = run(low) & 0x1FF
-    return Properties(order: UInt8(truncatingIfNeeded: bits >> 1), changes: bits & 1 == 1)
+    let bits = run(low) & 0x3FF
+    return Properties(
+      order: UInt8(truncatingIfNeeded: bits >> 2), markDecomposes: bits & 2 != 0,
+      changes: bits & 1 != 0)
   }
 
   private static func run(_ i: Int) -> UInt32 {

@@ -3,8 +3,8 @@
 // The usual way collects a starter and its combining marks, sorts the marks by class and joins what
 // can be joined; a text of a million marks then needs a buffer for a million marks. But the text can
 // be read again: the marks of a block are visited class by class, lowest first, which is the sorted
-// order. There are 55 classes, so even that text costs a bounded number of passes. A first visit
-// joins marks to the starter, a second one passes on those that were left over.
+// order. There are 55 classes, most blocks have one, so even that text costs a bounded number of
+// passes. A first visit joins marks to the starter, a second one passes on those left over.
 
 import LintelCore
 
@@ -55,10 +55,23 @@ struct Normalizer {
     var at = Cursor()
     var starter: UInt32 = 0
     var hasStarter = false
+    /// The classes that occur and have not been visited, one bit each.
+    var classes = InlineArray<4, UInt64>(repeating: 0)
+    /// The class being visited; 0 before the first.
     var order: UInt8 = 0
     /// Class of the last mark that was left over: it blocks its equals from the starter.
     var blocked: UInt8 = 0
     var leftOver = 0
+
+    mutating func nextClass() -> Bool {
+      for word in 0..<4 where classes[word] != 0 {
+        order = UInt8(truncatingIfNeeded: word * 64 + classes[word].trailingZeroBitCount)
+        classes[word] &= classes[word] - 1
+        at = from
+        return true
+      }
+      return false
+    }
   }
 
   init(_ text: TextParts, isActive: Bool) {
@@ -100,19 +113,9 @@ struct Normalizer {
       cursor = after
     }
     while true {
-      work.from = cursor
-      work.at = cursor
-      work.order = 0
-      work.blocked = 0
-      work.leftOver = 0
+      work = startMarks(work.starter, work.hasStarter)
       var joined = work
       while nextMark(&joined) != nil {}
-      // Behind the marks: all of them lie before the first starter.
-      while cursor.index < text.count {
-        let (_, order, after) = read(cursor)
-        if order == 0 { break }
-        cursor = after
-      }
       if work.hasStarter && joined.leftOver == 0 && cursor.index < text.count {
         let (scalar, _, after) = read(cursor)
         if let both = Normalization.compose(joined.starter, scalar) {
@@ -127,48 +130,48 @@ struct Normalizer {
     }
   }
 
+  /// Moves the cursor behind the marks that begin there, noting their classes.
+  private mutating func startMarks(_ starter: UInt32, _ hasStarter: Bool) -> Marks {
+    var m = Marks()
+    m.starter = starter
+    m.hasStarter = hasStarter
+    m.from = cursor
+    while cursor.index < text.count {
+      let (_, order, after) = read(cursor)
+      if order == 0 { break }
+      m.classes[Int(order >> 6)] |= 1 << UInt64(order & 63)
+      cursor = after
+    }
+    return m
+  }
+
   /// The next mark that does not join the starter.
   private func nextMark(_ m: inout Marks) -> UInt32? {
-    while true {
-      if m.order > 0 {
-        while m.at.index < text.count {
-          let (scalar, order, after) = read(m.at)
-          if order == 0 { break }
-          m.at = after
-          if order != m.order { continue }
-          if m.hasStarter && m.blocked < order,
-            let both = Normalization.compose(m.starter, scalar)
-          {
-            m.starter = both
-            continue
-          }
-          m.blocked = order
-          m.leftOver += 1
-          return scalar
-        }
-      }
-      // The next class that occurs.
-      var lowest: UInt8 = 255
-      var isFound = false
-      m.at = m.from
-      while m.at.index < text.count {
-        let (_, order, after) = read(m.at)
+    repeat {
+      while m.order > 0 && m.at.index < text.count {
+        let (scalar, order, after) = read(m.at)
         if order == 0 { break }
-        if order > m.order && order <= lowest {
-          lowest = order
-          isFound = true
-        }
         m.at = after
+        if order != m.order { continue }
+        if m.hasStarter && m.blocked < order,
+          let both = Normalization.compose(m.starter, scalar)
+        {
+          m.starter = both
+          continue
+        }
+        m.blocked = order
+        m.leftOver += 1
+        return scalar
       }
-      if !isFound { return nil }
-      m.order = lowest
-      m.at = m.from
-    }
+    } while m.nextClass()
+    return nil
   }
 
   /// The decomposed character at a cursor, its combining class, and the cursor behind it.
   private func read(_ c: Cursor) -> (scalar: UInt32, order: UInt8, after: Cursor) {
     let (scalar, next) = text.decode(c.index)
+    let p = Normalization.properties(scalar)
+    if p.order > 0 && !p.markDecomposes { return (scalar, p.order, Cursor(index: next, sub: 0)) }
     let d = Normalization.Decomposition(scalar)
     let part = d.scalars[min(c.sub, d.count - 1)]
     let after = c.sub + 1 < d.count
