@@ -2,7 +2,7 @@
 //
 //     index                      entry                                       bytes per token or merge
 //     offsets  [tokens]          where the token lies in the file            4
-//     pieces   [1.6 x tokens]    hash tag << 21 | id, open addressing        6.4
+//     pieces   [1.6 x tokens]    hash tag and id, open addressing            6.4
 //     pairs    [1.6 x merges]    left << 42 | right << 21 | rank             12.8
 //     merged   [merges]          the token that the merge of this rank makes 4
 //     specials [control + user]  ids sorted by their text                    4
