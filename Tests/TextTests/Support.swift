@@ -87,7 +87,8 @@ final class Tokenizer {
 
   func encode(_ text: [UInt8], parseSpecial: Bool = false) throws -> [Int32] {
     try text.withBytes { bytes in
-      let out = buffer(Int32.self, bytes.count)
+      // Normalization can make a text three times as long.
+      let out = buffer(Int32.self, 3 * bytes.count)
       defer { free(out) }
       let n = try encoder.encode(bytes, vocabulary, parseSpecial: parseSpecial, into: out)
       return (0..<n).map { out[$0] }
