@@ -70,8 +70,10 @@ package struct ChatFormat {
     } else {
       throw Failure(
         .unsupported,
-        "the vocabulary has neither the tokens of Kimi's chat format nor those of ChatML (<|im_start|>, <|im_end|>)"
-      )
+        """
+        the vocabulary has neither the control tokens of Kimi's chat format nor those of ChatML \
+        (<|im_start|>, <|im_end|>)
+        """)
     }
   }
 

@@ -150,7 +150,10 @@ package struct Encoder {
   func tooLong(_ length: Int) -> Failure {
     Failure(
       .capacity,
-      "the text has a word or run of \(length) bytes; this configuration takes pieces of at most \(merger.capacity)",
+      """
+      the text has a word or run of \(length) bytes; this configuration takes pieces of at most \
+      \(merger.capacity)
+      """,
       needed: Int64(length), available: Int64(merger.capacity))
   }
 }

@@ -1,5 +1,6 @@
 // Normalization Form C: what Unicode says about single characters and pairs. Tables: Unicode 16.0,
-// 23 KB, sorted and searched by halving; Hangul is arithmetic. Characters below U+0300 never change.
+// 22 KB, sorted and searched by halving; Hangul is arithmetic. Nothing below U+0300 ever changes
+// where it stands.
 
 import LintelCore
 

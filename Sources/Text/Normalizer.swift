@@ -1,10 +1,11 @@
 // Text in Normalization Form C, one character at a time, in constant memory.
 //
 // The usual way collects a starter and its combining marks, sorts the marks by class and joins what
-// can be joined; a text of a million marks then needs a buffer for a million marks. But the text can
-// be read again: the marks of a block are visited class by class, lowest first, which is the sorted
-// order. There are 55 classes, most blocks have one, so even that text costs a bounded number of
-// passes. A first visit joins marks to the starter, a second one passes on those left over.
+// can be joined; a text of a million marks then needs a buffer for a million marks. But the text
+// can be read again: the marks of a block are visited class by class, lowest first, which is the
+// sorted order. There are 55 classes, most blocks have one, so even that text costs a bounded
+// number of passes. A first visit joins marks to the starter, a second one passes on those left
+// over.
 
 import LintelCore
 

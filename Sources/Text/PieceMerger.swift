@@ -23,7 +23,8 @@ struct PieceMerger {
   init(arena: inout Arena, maximumPieceBytes: Int) throws(Failure) {
     // 2^30 bytes keep every offset inside 32 bits.
     if maximumPieceBytes < 1 || maximumPieceBytes > 1 << 30 {
-      throw Failure(.argument, "the longest piece is \(maximumPieceBytes) bytes, expected 1 to 2^30")
+      throw Failure(
+        .argument, "the longest piece is \(maximumPieceBytes) bytes, expected 1 to 2^30")
     }
     capacity = maximumPieceBytes
     ids = try arena.carve(Int32.self, capacity, "piece tokens")

@@ -90,7 +90,10 @@ extension Vocabulary {
   private func tooLong(_ id: Int, _ length: Int) -> Failure {
     Failure(
       .limit,
-      "tokenizer.ggml.tokens[\(id)] is \(length) bytes long; the limit is \(Vocabulary.maximumTokenBytes), for special tokens \(Vocabulary.maximumSpecialBytes)",
+      """
+      tokenizer.ggml.tokens[\(id)] is \(length) bytes long; the limit is \
+      \(Vocabulary.maximumTokenBytes), for special tokens \(Vocabulary.maximumSpecialBytes)
+      """,
       needed: Int64(length), available: Int64(Vocabulary.maximumTokenBytes))
   }
 
@@ -101,23 +104,26 @@ extension Vocabulary {
       | UInt32(truncatingIfNeeded: id)
     var slot = Vocabulary.slot(hash, pieces.count)
     var found = seen == Vocabulary.emptyPiece ? pieces[slot] : seen
+    var alike = 0
     for _ in 0..<Vocabulary.maximumProbe {
       if found == Vocabulary.emptyPiece {
         pieces[slot] = entry
         return
       }
-      if found & Vocabulary.tagMask == entry & Vocabulary.tagMask
-        && sameBytes(Vocabulary.id(found), id)
-      {
-        // A token that text can become is never hidden by one that it cannot.
-        if isText && pieces[slot] & Vocabulary.textBit == 0 { pieces[slot] = entry }
-        return
+      if found & Vocabulary.tagMask == entry & Vocabulary.tagMask {
+        if sameBytes(Vocabulary.id(found), id) {
+          // A token that text can become is never hidden by one that it cannot.
+          if isText && pieces[slot] & Vocabulary.textBit == 0 { pieces[slot] = entry }
+          return
+        }
+        // By chance this happens once in some hundred insertions.
+        alike += 1
+        if alike > Vocabulary.maximumAlike { break }
       }
       slot = slot + 1 == pieces.count ? 0 : slot + 1
       found = pieces[slot]
     }
-    throw Failure(
-      .format, "tokenizer.ggml.tokens[\(id)]: more than \(Vocabulary.maximumProbe) tokens collide")
+    throw Failure(.format, "tokenizer.ggml.tokens[\(id)] collides with too many tokens before it")
   }
 
   private func sameBytes(_ id: Int, _ other: Int) -> Bool {

@@ -9,6 +9,8 @@ import LintelCore
 
 extension Vocabulary {
   static var maximumProbe: Int { 512 }
+  /// How many tokens of the same tag may lie in the way of another.
+  static var maximumAlike: Int { 16 }
   static var emptyPiece: UInt32 { .max }
   static var emptyPair: UInt64 { .max }
   package static var noRank: UInt32 { .max }

@@ -114,13 +114,17 @@ extension Vocabulary {
     {
       throw Failure(
         .format,
-        "tokenizer.ggml.merges[\(rank)] names a token that is not in tokenizer.ggml.tokens: \(a) \(b)")
+        """
+        tokenizer.ggml.merges[\(rank)] names a token that is not in tokenizer.ggml.tokens: \
+        \(a) \(b)
+        """)
     }
     expected = Vocabulary.id(result) + 1
     merged[rank] = UInt32(truncatingIfNeeded: Vocabulary.id(result))
     if left & right & result & Vocabulary.textBit == 0 { return Vocabulary.emptyPair }
     return Vocabulary.pairKey(
-      Int32(truncatingIfNeeded: Vocabulary.id(left)), Int32(truncatingIfNeeded: Vocabulary.id(right)))
+      Int32(truncatingIfNeeded: Vocabulary.id(left)),
+      Int32(truncatingIfNeeded: Vocabulary.id(right)))
   }
 
   private func insert(_ key: UInt64, _ rank: Int, _ seen: UInt64) throws(Failure) {
@@ -135,8 +139,7 @@ extension Vocabulary {
       slot = slot + 1 == pairs.count ? 0 : slot + 1
       found = pairs[slot]
     }
-    throw Failure(
-      .format, "tokenizer.ggml.merges[\(rank)]: more than \(Vocabulary.maximumProbe) merges collide")
+    throw Failure(.format, "tokenizer.ggml.merges[\(rank)] collides with too many merges before it")
   }
 
   // MARK: Spelled texts
