@@ -83,8 +83,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
 extension DeltaMixer {
   /// qkv | decay | beta | gate | output | two bottlenecks
   var rowFloats: Int {
-    roundUp(channels) + roundUp(decayTotal) + roundUp(2 * shape.valueHeads)
-      + 2 * roundUp(valueTotal) + bottleneckFloats
+    roundUp(channels) + roundUp(decayTotal) + roundUp(shape.valueHeads)
+      + roundUp(valueTotal) + roundUp(max(valueTotal, 2 * shape.valueHeads)) + bottleneckFloats
   }
 
   var bottleneckFloats: Int {

@@ -58,8 +58,7 @@ package struct LoadedModel {
     self.options = options
     vocabulary = try Vocabulary(
       arena: &arena, source: LoadedModel.source(model.hyperparameters))
-    encoder = try Encoder(
-      arena: &arena, vocabulary: vocabulary, maximumPieceBytes: LoadedModel.pieceBytesMax)
+    encoder = try Encoder(arena: &arena, maximumPieceBytes: LoadedModel.pieceBytesMax)
     let before = arena.used
     workspace = try Workspace(
       arena: &arena, dimensions: model.dimensions, rowsMax: options.chunk,
