@@ -109,15 +109,13 @@ extension Vocabulary {
       let h = hash(a, b)
       result = find(a, b, h, pieces[Vocabulary.slot(h, pieces.count)])
     }
+    // A merge of or into something that is no token can never be taken: cut-down vocabularies have
+    // them.
     if left == Vocabulary.emptyPiece || right == Vocabulary.emptyPiece
       || result == Vocabulary.emptyPiece
     {
-      throw Failure(
-        .format,
-        """
-        tokenizer.ggml.merges[\(rank)] names a token that is not in tokenizer.ggml.tokens: \
-        \(a) \(b)
-        """)
+      merged[rank] = 0
+      return Vocabulary.emptyPair
     }
     expected = Vocabulary.id(result) + 1
     merged[rank] = UInt32(truncatingIfNeeded: Vocabulary.id(result))
