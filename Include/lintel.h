@@ -154,14 +154,20 @@ typedef struct lintel_model_options {
 #define LINTEL_MODEL_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
 
+#define LINTEL_CACHE_AUTO 0 /* 8 bits beside quantised weights, else 32-bit floats */
+#define LINTEL_CACHE_F32 1
+#define LINTEL_CACHE_Q8 2 /* floats all the same where a row is no multiple of 32 elements */
+
 typedef struct lintel_session_options {
   uint32_t struct_size;
   uint32_t context_tokens; /* most tokens of the conversation; default 2048, or less if the model
                               was trained for less. Sizes the attention cache */
+  uint32_t cache;          /* LINTEL_CACHE_... */
+  uint32_t reserved0;
   uint64_t reserved[4];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, { 0, 0, 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;

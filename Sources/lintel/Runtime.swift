@@ -27,6 +27,7 @@ struct EngineSettings {
   var context: Int?
   var chunk: Int?
   var isFloat = false
+  var cache: UInt32 = 0
   var sessions = 1
   var budget: UInt64?
 }
@@ -80,6 +81,7 @@ final class Runtime {
     var o = lintel_session_options()
     o.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     o.context_tokens = UInt32(s.context ?? 0)
+    o.cache = s.cache
     return o
   }
 
