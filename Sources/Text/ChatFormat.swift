@@ -30,7 +30,7 @@ package enum ChatRole: UInt32, Sendable {
 }
 
 package struct ChatFormat {
-  package enum Family: Sendable {
+  package enum Family: UInt8, Sendable {
     case kimi
     case chatML
   }

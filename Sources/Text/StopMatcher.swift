@@ -81,7 +81,7 @@ package struct StopMatcher {
   package var held: Int { count == 0 ? 0 : Int(matched[furthest]) }
 
   /// Passes `text` on to `out`, from `offset` on, as far as it cannot belong to a stop string.
-  /// Needs room for `held + text.count` bytes. After a stop string call `restart`.
+  /// Needs room for `held + text.count` bytes. After a stop string all text is forgotten.
   package func feed(
     _ text: Bytes, into out: Buffer<UInt8>, at offset: Int = 0
   ) throws(Failure) -> Result {
@@ -107,6 +107,7 @@ package struct StopMatcher {
       }
       if let found {
         result.stop = found
+        restart()
         return result
       }
     }
@@ -155,7 +156,6 @@ package struct StopMatcher {
     for s in 0..<count {
       let start = Int(starts[s])
       var m = Int(matched[s])
-      if m == length(s) { m = Int(borders[start + m - 1]) }
       while m > 0 && texts[start + m] != b { m = Int(borders[start + m - 1]) }
       if texts[start + m] == b { m += 1 }
       matched[s] = Int32(truncatingIfNeeded: m)

@@ -148,6 +148,7 @@ func == (a: (text: [UInt8], stop: Int?), b: (text: [UInt8], stop: Int?)) -> Bool
   for _ in 0..<8 { try matcher.matcher.add(Bytes("x")) }
   #expect(throws: Failure.self) { try matcher.matcher.add(Bytes("y")) }
   #expect(try matcher.run([[120]]) == ([], 0))
+  #expect(matcher.matcher.held == 0)
   matcher.matcher.removeAll()
   #expect(try matcher.run([[120]]) == ([120], nil))
 }
