@@ -46,6 +46,7 @@ typedef int32_t lt_octo __attribute__((vector_size(32)));
 typedef struct {
   const uint8_t *group0, *group1, *group2, *group3;
   ptrdiff_t stride;
+  const uint8_t *ahead; /* what the next panel will want, for this block's share of time */
 } lt_panel;
 
 /* One product, as the panel kernels take it. The input is either floats or one quantised form. */
@@ -87,6 +88,9 @@ LT_INLINE int32_t lt_has_wide(void) {
   return (b & needed) == needed && (c & bit_AVX512VNNI) && (c & bit_AVX512VBMI);
 }
 #endif
+
+/* Asks for a cache line soon to be read; any address is allowed. */
+LT_INLINE void lt_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
 /* ---- lanes ---- */
 
