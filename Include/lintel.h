@@ -141,6 +141,10 @@ typedef struct lintel_engine_options {
  * exact as the reference implementations. For verification. */
 #define LINTEL_MODEL_FLOAT_ACTIVATIONS 1u
 
+/* Only the vocabulary: tokenize and token_bytes work, sessions answer LINTEL_ERR_STATE. Files that
+ * hold nothing but a vocabulary open this way. */
+#define LINTEL_MODEL_VOCABULARY_ONLY 2u
+
 typedef struct lintel_model_options {
   uint32_t struct_size;
   uint32_t load;         /* LINTEL_LOAD_... */

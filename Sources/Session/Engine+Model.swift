@@ -36,7 +36,7 @@ package enum MemoryPlan {
   ) throws(Failure) -> (model: MemoryReport, session: MemoryReport, context: Int) {
     var measuring = Arena.measuring()
     _ = try Layout.carve(&measuring, LoadedModel.self)
-    _ = try LoadedModel.directory(&measuring, region)
+    _ = try LoadedModel.directory(&measuring, region, options)
     let transient = measuring.used
     var memory: UnsafeMutableRawPointer?
     let error = lt_map_private(transient, &memory)
@@ -48,15 +48,16 @@ package enum MemoryPlan {
     defer { lt_unmap(memory, transient) }
     var arena = Arena(memory: memory, bytes: transient)
     _ = try Layout.carve(&arena, LoadedModel.self)
-    let (model, cell) = try LoadedModel.directory(&arena, region)
+    let (model, cell) = try LoadedModel.directory(&arena, region, options)
     cell.base.initialize(to: model)
-    try cell.base.pointee.bind()
+    if !options.isVocabularyOnly { try cell.base.pointee.bind() }
     var report = MemoryReport()
     let loaded = try LoadedModel(&measuring, region, bound: cell, options, report: &report)
     report.weights = region.bytes.count
     report.model = measuring.used - report.scratch
     let tokens = try contextTokens(context, cell[0])
     var session = MemoryReport()
+    if options.isVocabularyOnly { return (report, session, tokens) }
     try withUnsafePointer(to: loaded) { (p) throws(Failure) in
       session = try measure(session: p, context: tokens, cache: cache)
     }
@@ -100,9 +101,9 @@ extension Engine {
     let available = arena.capacity
     do throws(Failure) {
       let object = try Layout.carve(&arena, LoadedModel.self)
-      let (model, cell) = try LoadedModel.directory(&arena, region)
+      let (model, cell) = try LoadedModel.directory(&arena, region, options)
       cell.base.initialize(to: model)
-      try cell.base.pointee.bind()
+      if !options.isVocabularyOnly { try cell.base.pointee.bind() }
       var report = MemoryReport()
       var loaded = try LoadedModel(&arena, region, bound: cell, options, report: &report)
       try loaded.index()
@@ -133,6 +134,9 @@ extension Engine {
     model header: UnsafeMutablePointer<Header>, context: Int?, cache: CacheChoice
   ) throws(Failure) -> Int {
     let loaded = UnsafePointer(Layout.object(header, LoadedModel.self))
+    if loaded.pointee.options.isVocabularyOnly {
+      throw Failure(.state, "the model was opened for its vocabulary only")
+    }
     let tokens = try MemoryPlan.contextTokens(context, loaded.pointee.model)
     let plan = try MemoryPlan.measure(session: loaded, context: tokens, cache: cache)
     guard let gap = try openGap(plan.total) else {
