@@ -89,5 +89,6 @@ let package = Package(
     suite("Text", ["LintelCore", "LintelText"]),
     suite("Sampling", ["LintelCore", "LintelSampling"]),
     suite("Kernels", ["CPlatform", "LintelCore", "LintelKernels"], exclude: ["gguf_vectors.py"]),
+    suite("Parity", ["CLintel", "LintelExports"]),
   ]
 )

@@ -1,0 +1,150 @@
+/* Nothing is allocated, mapped or freed between the creation of a session and its destruction. The
+ * program's own malloc and friends stand before the C library's and count; so does the kernel's
+ * account of the address space, which sees calls made inside the C library as well.
+ *
+ *   heap MODEL
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "check.h"
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
+
+static atomic_int heap_calls, map_calls;
+
+void *malloc(size_t n) {
+  heap_calls++;
+  return __libc_malloc(n);
+}
+void *calloc(size_t n, size_t m) {
+  heap_calls++;
+  return __libc_calloc(n, m);
+}
+void *realloc(void *p, size_t n) {
+  heap_calls++;
+  return __libc_realloc(p, n);
+}
+void *aligned_alloc(size_t a, size_t n) {
+  heap_calls++;
+  return __libc_memalign(a, n);
+}
+int posix_memalign(void **p, size_t a, size_t n) {
+  heap_calls++;
+  *p = __libc_memalign(a, n);
+  return *p ? 0 : 12;
+}
+void free(void *p) {
+  heap_calls++;
+  __libc_free(p);
+}
+void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset) {
+  map_calls++;
+  return (void *)syscall(SYS_mmap, at, n, protection, flags, fd, offset);
+}
+int munmap(void *p, size_t n) {
+  map_calls++;
+  return (int)syscall(SYS_munmap, p, n);
+}
+
+/* Pages of address space. */
+static long address_space(void) {
+  char text[64] = {0};
+  int fd = open("/proc/self/statm", O_RDONLY);
+  if (fd < 0 || read(fd, text, sizeof text - 1) <= 0) return -1;
+  close(fd);
+  return atol(text);
+}
+
+static int32_t count_text(void *user, const lintel_event *event) {
+  *(size_t *)user += event->text_bytes + 1;
+  return LINTEL_CONTINUE;
+}
+
+static int32_t pause_once(void *user, const lintel_event *event) {
+  (void)user;
+  return event->index == 3 ? LINTEL_PAUSE : LINTEL_CONTINUE;
+}
+
+static int32_t take(void *user, uint64_t position, const float *logits, uint32_t count) {
+  (void)position;
+  *(float *)user += logits[count - 1];
+  return 1;
+}
+
+static void live(lintel_model *model, int has_chat) {
+  static const char text[] = "The quick brown fox, na\xC3\xAFve and 12345 times \xE4\xBD\xA0.";
+  static const char *const stops[] = {"never to be seen"};
+  lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
+  lintel_result result = LINTEL_RESULT_INIT;
+  lintel_position position = {(uint32_t)sizeof(lintel_position), 0, 0, 0};
+  lintel_session *session;
+  lintel_status status;
+  lintel_error error = LINTEL_ERROR_INIT;
+  size_t seen = 0;
+  float sum = 0;
+
+  session = open_session(model, 512);
+  const int heap_before = heap_calls, map_before = map_calls;
+  const long pages_before = address_space();
+
+  CHECK(lintel_session_feed_text(session, text, strlen(text), 0, NULL) == LINTEL_OK);
+  if (has_chat)
+    CHECK(lintel_session_feed_message(session, LINTEL_ROLE_USER, text, strlen(text), NULL) ==
+          LINTEL_OK);
+  o.max_tokens = 40;
+  o.flags = LINTEL_GENERATE_IGNORE_END;
+  o.temperature = 0.9f;
+  o.top_k = 40;
+  o.top_p = 0.9f;
+  o.min_p = 0.01f;
+  o.repetition_penalty = 1.1f;
+  o.stops = stops;
+  o.stop_count = 1;
+  CHECK(lintel_session_generate(session, &o, count_text, &seen, &result, NULL) == LINTEL_DONE);
+  CHECK(result.generated_tokens == 40 && seen > 40);
+  o.max_tokens = 10;
+  CHECK(lintel_session_generate(session, &o, pause_once, NULL, NULL, NULL) == LINTEL_PAUSED);
+  CHECK(lintel_session_generate(session, NULL, NULL, NULL, NULL, NULL) == LINTEL_DONE);
+  CHECK(lintel_session_feed_text(session, "a\xFF", 2, 0, &error) == LINTEL_ERR_UTF8);
+  CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
+  while ((status = lintel_session_step(session, 100, NULL, NULL)) == LINTEL_MORE) {}
+  CHECK(status == LINTEL_DONE);
+  CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
+  CHECK(lintel_session_cancel(session) == LINTEL_OK);
+  CHECK(lintel_session_step(session, 0, NULL, NULL) == LINTEL_CANCELLED);
+  CHECK(lintel_session_position(session, &position) == LINTEL_OK && position.tokens > 40);
+  CHECK(lintel_session_reset(session, NULL) == LINTEL_OK);
+  CHECK(lintel_session_feed_text(session, text, strlen(text), 0, NULL) == LINTEL_OK);
+  CHECK(lintel_session_logits(session, 0, take, &sum, NULL) == LINTEL_DONE);
+
+  const int heap = heap_calls - heap_before, maps = map_calls - map_before;
+  const long pages = address_space() - pages_before;
+  CHECK(lintel_session_destroy(session) == LINTEL_OK);
+  printf("heap: %d heap calls, %d mappings, %ld pages\n", heap, maps, pages);
+  CHECK(heap == 0);
+  CHECK(maps == 0);
+  CHECK(pages == 0);
+}
+
+int main(int argc, char **argv) {
+  /* Standard output gets its buffer now. */
+  static char buffer[4096];
+  setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
+  for (uint32_t threads = 1; threads <= 2; threads++) {
+    INIT(lintel_model_info, info);
+    host h = open_host(argc > 1 ? argv[1] : "", 24u << 20, threads);
+    CHECK(lintel_model_get_info(h.model, &info) == LINTEL_OK);
+    live(h.model, info.chat == 1);
+    close_host(h);
+  }
+  return report("heap");
+}
