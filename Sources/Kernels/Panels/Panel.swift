@@ -168,7 +168,7 @@ enum Panel {
       var offset = 0
       var panel = place.panel
       while b < x.blocks {
-        F.addBlock(panel, offset, b, x)
+        F.addBlock(lt_at_block(panel, offset), 0, b, x)
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes
