@@ -69,7 +69,8 @@ extension PanelFormat {
   /// spread over the block's work, the requests fill the time that the arithmetic takes.
   @inline(__always)
   static func prefetch(_ panel: lt_panel, _ part: Int, of parts: Int) {
-    let lines = 16 &* blockBytes / 64
+    // Rounded up: a share may start within a line.
+    let lines = (16 &* blockBytes &+ 63) / 64
     var i = lines &* part / parts
     while i < lines &* (part &+ 1) / parts {
       lt_prefetch(panel.ahead + 64 &* i)
