@@ -282,6 +282,14 @@ LT_INLINE void lt_store_bytes(void *p, lt_lanes a) {
 
 /* ---- sixteen rows from the file: loads and a transposition ---- */
 
+/* The panel `offset` bytes on. The compiler must not see where the pointers come from: it would
+ * keep one induction variable per row, and spill them all. */
+LT_INLINE lt_panel lt_at_block(lt_panel p, ptrdiff_t offset) {
+  p.group0 += offset, p.group1 += offset, p.group2 += offset, p.group3 += offset;
+  __asm__("" : "+r"(p.group0), "+r"(p.group1), "+r"(p.group2), "+r"(p.group3));
+  return p;
+}
+
 LT_INLINE lt_quad lt_load16(const uint8_t *p) {
   lt_quad v;
   memcpy(&v, p, sizeof v);

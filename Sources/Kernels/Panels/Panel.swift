@@ -69,7 +69,8 @@ extension PanelFormat {
   /// spread over the block's work, the requests fill the time that the arithmetic takes.
   @inline(__always)
   static func prefetch(_ panel: lt_panel, _ part: Int, of parts: Int) {
-    let lines = 16 &* blockBytes / 64
+    // Rounded up: a share may start within a line.
+    let lines = (16 &* blockBytes &+ 63) / 64
     var i = lines &* part / parts
     while i < lines &* (part &+ 1) / parts {
       lt_prefetch(panel.ahead + 64 &* i)
@@ -168,7 +169,7 @@ enum Panel {
       var offset = 0
       var panel = place.panel
       while b < x.blocks {
-        F.addBlock(panel, offset, b, x)
+        F.addBlock(lt_at_block(panel, offset), 0, b, x)
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes
