@@ -12,7 +12,7 @@ OBJCOPY ?= $(shell dirname $$(readlink -f $$(command -v $(SWIFT))))/llvm-objcopy
 EMBEDDED := .build-embedded
 CFLAGS ?= -O2 -std=c11 -Wall -Wextra -Wpedantic
 
-EXPORTS := Sources/Exports/lintel.exports
+EXPORTS := Include/lintel.exports
 SOURCES := $(shell find Sources Include -name '*.swift' -o -name '*.h') Package.swift
 
 all: build/liblintel.a tool

@@ -141,6 +141,10 @@ typedef struct lintel_engine_options {
  * exact as the reference implementations. For verification. */
 #define LINTEL_MODEL_FLOAT_ACTIVATIONS 1u
 
+/* Only the vocabulary: tokenize and token_bytes work, sessions answer LINTEL_ERR_STATE. Files that
+ * hold nothing but a vocabulary open this way. */
+#define LINTEL_MODEL_VOCABULARY_ONLY 2u
+
 typedef struct lintel_model_options {
   uint32_t struct_size;
   uint32_t load;         /* LINTEL_LOAD_... */
@@ -154,14 +158,20 @@ typedef struct lintel_model_options {
 #define LINTEL_MODEL_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
 
+#define LINTEL_CACHE_AUTO 0 /* 8 bits beside quantised weights, else 32-bit floats */
+#define LINTEL_CACHE_F32 1
+#define LINTEL_CACHE_Q8 2 /* floats all the same where a row is no multiple of 32 elements */
+
 typedef struct lintel_session_options {
   uint32_t struct_size;
   uint32_t context_tokens; /* most tokens of the conversation; default 2048, or less if the model
                               was trained for less. Sizes the attention cache */
+  uint32_t cache;          /* LINTEL_CACHE_... */
+  uint32_t reserved0;
   uint64_t reserved[4];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, { 0, 0, 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;

@@ -46,6 +46,7 @@ typedef int32_t lt_octo __attribute__((vector_size(32)));
 typedef struct {
   const uint8_t *group0, *group1, *group2, *group3;
   ptrdiff_t stride;
+  const uint8_t *ahead; /* what the next panel will want, for this block's share of time */
 } lt_panel;
 
 /* One product, as the panel kernels take it. The input is either floats or one quantised form. */
@@ -87,6 +88,9 @@ LT_INLINE int32_t lt_has_wide(void) {
   return (b & needed) == needed && (c & bit_AVX512VNNI) && (c & bit_AVX512VBMI);
 }
 #endif
+
+/* Asks for a cache line soon to be read; any address is allowed. */
+LT_INLINE void lt_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
 /* ---- lanes ---- */
 
@@ -233,11 +237,28 @@ LT_INLINE float lt_brain(const void *p) {
   memcpy(&r, &bits, 4);
   return r;
 }
-/* `count` floats, 0 ... 15, and zeros: nothing behind them is read. */
-LT_INLINE lt_floats lt_load_some_floats(const void *p, ptrdiff_t count) {
-  float v[16] = {0};
-  memcpy(v, p, 4 * (size_t)(count & 15));
-  return lt_load_floats(v);
+
+/* Four `lt_floats`, for sums of one weight row with four activation rows. */
+typedef float lt_floats4 __attribute__((vector_size(256)));
+
+LT_INLINE lt_floats4 lt_join_floats(lt_floats a, lt_floats b, lt_floats c, lt_floats d) {
+  return (lt_floats4)lt_join((lt_lanes)a, (lt_lanes)b, (lt_lanes)c, (lt_lanes)d);
+}
+LT_INLINE lt_floats lt_floats_part0(lt_floats4 a) { return LT_PART(a, 0); }
+LT_INLINE lt_floats lt_floats_part1(lt_floats4 a) { return LT_PART(a, 1); }
+LT_INLINE lt_floats lt_floats_part2(lt_floats4 a) { return LT_PART(a, 2); }
+LT_INLINE lt_floats lt_floats_part3(lt_floats4 a) { return LT_PART(a, 3); }
+/* a * b + c for each of the four parts of b and c. */
+LT_INLINE lt_floats4 lt_fma_four(lt_floats a, lt_floats4 b, lt_floats4 c) {
+  return __builtin_elementwise_fma(lt_join_floats(a, a, a, a), b, c);
+}
+/* Whether the machine keeps sixteen sums of sixteen floats in registers. */
+LT_INLINE int32_t lt_has_32_vectors(void) {
+#if defined(LT_VNNI)
+  return 1;
+#else
+  return 0;
+#endif
 }
 
 /* ---- rounding floats to bytes ---- */
@@ -260,6 +281,14 @@ LT_INLINE void lt_store_bytes(void *p, lt_lanes a) {
 }
 
 /* ---- sixteen rows from the file: loads and a transposition ---- */
+
+/* The panel `offset` bytes on. The compiler must not see where the pointers come from: it would
+ * keep one induction variable per row, and spill them all. */
+LT_INLINE lt_panel lt_at_block(lt_panel p, ptrdiff_t offset) {
+  p.group0 += offset, p.group1 += offset, p.group2 += offset, p.group3 += offset;
+  __asm__("" : "+r"(p.group0), "+r"(p.group1), "+r"(p.group2), "+r"(p.group3));
+  return p;
+}
 
 LT_INLINE lt_quad lt_load16(const uint8_t *p) {
   lt_quad v;

@@ -173,7 +173,7 @@ public func lintel_plan(
     let region = try MappedRegion.open(path: path)
     defer { region.close() }
     let plan = try MemoryPlan.measure(
-      region, options, context: context, sessions: Int(session_count))
+      region, options, context: context.tokens, cache: context.cache)
     var report = plan.model
     report.engine = try Engine.measure(threads: threads)
     let n = Int(session_count)

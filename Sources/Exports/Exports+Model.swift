@@ -17,7 +17,8 @@ enum ModelArguments {
       o.struct_size, MemoryLayout<lintel_model_options>.size, "lintel_model_options")
     try Check.zero(o.reserved, "lintel_model_options.reserved")
     try Check.zero(
-      o.flags & ~LINTEL_MODEL_FLOAT_ACTIVATIONS == 0, "unknown bits of lintel_model_options.flags")
+      o.flags & ~(LINTEL_MODEL_FLOAT_ACTIVATIONS | LINTEL_MODEL_VOCABULARY_ONLY) == 0,
+      "unknown bits of lintel_model_options.flags")
     if LoadPolicy(rawValue: o.load) == nil {
       throw Failure(.argument, "load is \(o.load); LINTEL_LOAD_LAZY, _PREFAULT and _LOCKED exist")
     }
@@ -36,7 +37,8 @@ enum ModelArguments {
     let flags = options?.pointee.flags ?? 0
     return LoadedModel.Options(
       chunk: chunk == 0 ? LoadedModel.chunkDefault : chunk, threads: threads,
-      isFloat: flags & LINTEL_MODEL_FLOAT_ACTIVATIONS != 0)
+      isFloat: flags & LINTEL_MODEL_FLOAT_ACTIVATIONS != 0,
+      isVocabularyOnly: flags & LINTEL_MODEL_VOCABULARY_ONLY != 0)
   }
 
   /// Opens `region` on the engine; on failure the region is closed.
@@ -155,7 +157,7 @@ public func lintel_model_get_info(
     let m = loaded.pointee.model
     let d = m.dimensions
     let h = m.hyperparameters
-    out_info.pointee.vocabulary_count = UInt32(truncatingIfNeeded: d.vocabulary)
+    out_info.pointee.vocabulary_count = UInt32(truncatingIfNeeded: loaded.pointee.vocabulary.count)
     out_info.pointee.context_tokens = UInt32(truncatingIfNeeded: h.contextLength)
     out_info.pointee.layer_count = UInt32(truncatingIfNeeded: m.layers.count)
     out_info.pointee.embedding_width = UInt32(truncatingIfNeeded: d.embedding)

@@ -13,15 +13,19 @@ import LintelWeights
 enum SessionArguments {
   static func context(
     _ options: UnsafePointer<lintel_session_options>?
-  ) throws(Failure) -> Int? {
-    guard let o = options?.pointee else { return nil }
+  ) throws(Failure) -> (tokens: Int?, cache: CacheChoice) {
+    guard let o = options?.pointee else { return (nil, .automatic) }
     try Check.size(
       o.struct_size, MemoryLayout<lintel_session_options>.size, "lintel_session_options")
     try Check.zero(o.reserved, "lintel_session_options.reserved")
+    try Check.zero(o.reserved0 == 0, "lintel_session_options.reserved0")
     if o.context_tokens > 1 << 30 {
       throw Failure(.argument, "context_tokens is \(o.context_tokens)")
     }
-    return o.context_tokens == 0 ? nil : Int(o.context_tokens)
+    guard let cache = CacheChoice(rawValue: o.cache) else {
+      throw Failure(.argument, "cache is \(o.cache); LINTEL_CACHE_... has 0 to 2")
+    }
+    return (o.context_tokens == 0 ? nil : Int(o.context_tokens), cache)
   }
 }
 
@@ -60,7 +64,8 @@ public func lintel_session_create(
     let engineHeader = UnsafeMutableRawPointer(e).assumingMemoryBound(to: Header.self)
     try Handle.enter(engineHeader, "engine")
     defer { Handle.leave(engineHeader) }
-    let index = try e.pointee.openSession(model: header, context: context)
+    let index = try e.pointee.openSession(
+      model: header, context: context.tokens, cache: context.cache)
     out_session.pointee = Handle.make(e.pointee.headerOf(index))
     return .ok
   }

@@ -77,6 +77,18 @@ package struct Binder {
 
   func has(_ block: Int, _ suffix: StaticString) -> Bool { find(block, suffix) != nil }
 
+  /// N of a name `blk.N.…`
+  static func block(_ name: Bytes) -> Int? {
+    if !name.hasPrefix("blk.") { return nil }
+    var n = 0
+    var i = 4
+    while i < name.count && name[i] >= 48 && name[i] <= 57 && n < 1_000_000 {
+      n = n * 10 + Int(name[i] - 48)
+      i += 1
+    }
+    return i > 4 && i < name.count && name[i] == 46 ? n : nil
+  }
+
   /// A float32 vector of `count` elements, in any arrangement of dimensions.
   func vector(_ block: Int, _ suffix: StaticString, _ count: Int) throws(Failure) -> Vector {
     let slot = try need(block, suffix)
@@ -137,9 +149,11 @@ package struct Binder {
       down: try linear(block, down, columns: width, rows: embedding))
   }
 
-  /// Refuses the first tensor that nothing has asked for.
-  func refuseUnused() throws(Failure) {
+  /// Refuses the first tensor that nothing has asked for. Blocks from `layers` on are
+  /// multi-token-prediction blocks, which plain decoding leaves alone.
+  func refuseUnused(beyond layers: Int) throws(Failure) {
     for i in 0..<directory.slots.count where !directory.slots[i].isUsed {
+      if let block = Binder.block(directory.slots[i].entry.name), block >= layers { continue }
       throw Failure(
         .unsupported,
         "tensor \(directory.slots[i].entry.name) is not part of a \(architecture.name) text model")

@@ -13,6 +13,10 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var historyFloats = 0
   /// Per position of one session.
   package var cacheFloats = 0
+  /// Whether every cached row divides into blocks of 32, as the q8 cache needs.
+  package var isCacheBlocked = true
+  /// Whether attention has quantised weights: then the cache is q8 unless told otherwise.
+  package var isAttentionQuantised = false
   /// Of one row of a pass: projections and intermediate results of the hungriest layer.
   package var rowFloats = 0
   /// The widest product input, in elements per row; inputs split by head or expert count whole.
@@ -48,6 +52,7 @@ package struct Dimensions: BitwiseCopyable, Sendable {
     case .latent(let m):
       layerKinds[1] += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
+      include(m.query, blocked: m.rank % 32 == 0 && m.rope % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
       inputColumns = max(inputColumns, m.heads * roundUp(m.nope))
       inputColumns = max(inputColumns, m.heads * roundUp(m.rank))
@@ -56,10 +61,16 @@ package struct Dimensions: BitwiseCopyable, Sendable {
     case .gated(let m):
       layerKinds[2] += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
+      include(m.query, blocked: m.width % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
       inputColumns = max(inputColumns, m.heads * m.width)
       headsMax = max(headsMax, m.heads)
     }
+  }
+
+  private mutating func include(_ query: Linear, blocked: Bool) {
+    if !blocked { isCacheBlocked = false }
+    if query.matrix.format.blockElements > 1 { isAttentionQuantised = true }
   }
 
   mutating func include(_ feedForward: FeedForward) {
@@ -83,8 +94,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
 extension DeltaMixer {
   /// qkv | decay | beta | gate | output | two bottlenecks
   var rowFloats: Int {
-    roundUp(channels) + roundUp(decayTotal) + roundUp(2 * shape.valueHeads)
-      + 2 * roundUp(valueTotal) + bottleneckFloats
+    roundUp(channels) + roundUp(decayTotal) + roundUp(shape.valueHeads)
+      + roundUp(valueTotal) + roundUp(max(valueTotal, 2 * shape.valueHeads)) + bottleneckFloats
   }
 
   var bottleneckFloats: Int {

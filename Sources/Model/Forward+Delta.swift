@@ -11,9 +11,9 @@ extension Forward {
     let channels = m.channels
     let qkv = carver.take(channels)
     let decay = carver.take(m.decayTotal)
-    let beta = carver.take(2 * m.shape.valueHeads)
+    let beta = carver.take(m.shape.valueHeads)
     let gate = carver.take(m.valueTotal)
-    let output = carver.take(m.valueTotal)
+    let output = carver.take(max(m.valueTotal, 2 * m.shape.valueHeads))
     var input = workspace.input
     input.columns = embeddingWidth
 
@@ -26,7 +26,11 @@ extension Forward {
     for i in 0..<m.projectionCount {
       add(m.projections[i].linear, qkv + m.projections[i].column, channels)
     }
-    add(m.beta, beta, m.beta.matrix.rows)
+    if case .withBeta = m.decay {
+      add(m.beta, output, m.beta.matrix.rows)
+    } else {
+      add(m.beta, beta, m.beta.matrix.rows)
+    }
     var decayDown: Floats?
     var gateDown: Floats?
     switch m.decay {
@@ -45,6 +49,7 @@ extension Forward {
     case .full(let l): add(l, gate, m.valueTotal)
     }
     product(count)
+    if case .withBeta = m.decay { split(m, output, beta, decay) }
     if let decayDown, case .lowRank(let down, let up) = m.decay {
       bottleneck(decayDown, down.matrix.rows, up, decay, m.decayTotal)
     }
@@ -60,6 +65,19 @@ extension Forward {
     }
     quantise(input, rows, forms(m.output))
     addProduct(m.output, input)
+  }
+
+  /// One map gives, per key head, [beta × r | decay × r], r value heads to a key head.
+  private func split(_ m: DeltaMixer, _ both: Floats, _ beta: Floats, _ decay: Floats) {
+    let heads = m.shape.valueHeads
+    let r = heads / m.shape.keyHeads
+    for t in 0..<rows {
+      for h in 0..<heads {
+        let from = both + t * 2 * heads + h / r * 2 * r + h % r
+        beta[t * heads + h] = from[0]
+        decay[t * heads + h] = from[r]
+      }
+    }
   }
 
   /// to = up(from), the second half of a low-rank map.
@@ -91,21 +109,11 @@ extension Forward {
             channels: piece.channels, history: history + piece.column, weight: piece.weight,
             kernel: m.kernel))
       }
-      var betaStart = beta
-      var betaStride = m.shape.valueHeads
-      var decayStart = decay
-      var decayStride = m.decayTotal
-      if case .withBeta = m.decay {
-        betaStart = beta
-        betaStride = 2 * m.shape.valueHeads
-        decayStart = beta
-        decayStride = betaStride
-      }
       pool.run(
         DeltaRuleJob(
           shape: m.shape, rows: s.rows, qkv: qkv + s.firstRow * channels, qkvStride: channels,
-          decay: decayStart + s.firstRow * decayStride, decayStride: decayStride,
-          beta: betaStart + s.firstRow * betaStride, betaStride: betaStride,
+          decay: decay + s.firstRow * m.decayTotal, decayStride: m.decayTotal,
+          beta: beta + s.firstRow * m.shape.valueHeads, betaStride: m.shape.valueHeads,
           gate: gate + s.firstRow * m.valueTotal, gateStride: m.valueTotal, dt: m.dt, a: m.a,
           norm: m.norm, state: s.state.pointee.recurrent + layer.recurrentStart,
           output: output + s.firstRow * m.valueTotal, outputStride: m.valueTotal,

@@ -29,7 +29,7 @@ extension Forward {
 
     for i in 0..<segmentCount {
       guard let s = segments[i] else { continue }
-      let cache = cacheStart(s, layer)
+      let cache = cacheRows(s, layer, m.cacheWidth)
       let position = s.state.pointee.position
       let job = GatedPrepareJob(
         mixer: m, rows: s.rows, position: position, both: both + s.firstRow * 2 * queryTotal,
@@ -40,8 +40,8 @@ extension Forward {
         AttentionJob(
           queries: queries + s.firstRow * queryTotal, queryStride: queryTotal, heads: m.heads,
           headsPerGroup: m.heads / m.headsKV, keyWidth: m.width, valueWidth: m.width,
-          keys: cache, keyStride: m.cacheWidth, keyGroupStride: m.width,
-          values: cache + keyTotal, valueStride: m.cacheWidth, valueGroupStride: m.width,
+          cache: cache, keyGroupStride: m.width, valueColumn: keyTotal,
+          valueGroupStride: m.width,
           scale: 1 / lt_sqrtf(Float(m.width)), rows: s.rows, position: position,
           output: attended + s.firstRow * queryTotal, outputStride: queryTotal))
     }
@@ -68,7 +68,7 @@ struct GatedPrepareJob: ParallelJob {
   var keys: Floats
   var values: Floats
   var queries: Floats
-  var cache: Floats
+  var cache: CacheRows
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -87,13 +87,13 @@ struct GatedPrepareJob: ParallelJob {
           both + (t * m.heads + h) * 2 * m.width, m.queryNorm, m.epsilon, m.width, into: q)
         rotary.turn(q)
       }
-      let row = cache + (position + t) * m.cacheWidth
       for h in 0..<m.headsKV {
-        let k = row + h * m.width
-        Norm.rms(keys + t * keyTotal + h * m.width, m.keyNorm, m.epsilon, m.width, into: k)
+        let k = keys + t * keyTotal + h * m.width
+        Norm.rms(k, m.keyNorm, m.epsilon, m.width, into: k)
         rotary.turn(k)
       }
-      (row + keyTotal).update(from: values + t * keyTotal, count: keyTotal)
+      cache.store(keys + t * keyTotal, position + t, column: 0, count: keyTotal)
+      cache.store(values + t * keyTotal, position + t, column: keyTotal, count: keyTotal)
     }
   }
 }

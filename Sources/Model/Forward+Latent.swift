@@ -27,12 +27,11 @@ extension Forward {
 
     for i in 0..<segmentCount {
       guard let s = segments[i] else { continue }
-      let cache = cacheStart(s, layer)
+      let cache = cacheRows(s, layer, width)
       for t in 0..<s.rows {
         let row = latent + (s.firstRow + t) * width
-        let to = cache + (s.state.pointee.position + t) * width
-        Norm.rms(row, m.norm, m.normEpsilon, m.rank, into: to)
-        (to + m.rank).update(from: row + m.rank, count: m.rope)
+        Norm.rms(row, m.norm, m.normEpsilon, m.rank, into: row)
+        cache.store(row, s.state.pointee.position + t, column: 0, count: width)
       }
     }
     pool.run(
@@ -41,12 +40,11 @@ extension Forward {
         isFloat: isFloat))
     for i in 0..<segmentCount {
       guard let s = segments[i] else { continue }
-      let cache = cacheStart(s, layer)
       pool.run(
         AttentionJob(
           queries: absorbed + s.firstRow * m.heads * width, queryStride: m.heads * width,
           heads: m.heads, headsPerGroup: m.heads, keyWidth: width, valueWidth: m.rank,
-          keys: cache, keyStride: width, keyGroupStride: 0, values: cache, valueStride: width,
+          cache: cacheRows(s, layer, width), keyGroupStride: 0, valueColumn: 0,
           valueGroupStride: 0, scale: 1 / lt_sqrtf(Float(keyWidth)), rows: s.rows,
           position: s.state.pointee.position, output: attended + s.firstRow * m.heads * m.rank,
           outputStride: m.heads * m.rank))
@@ -62,8 +60,12 @@ extension Forward {
     addProduct(m.output, input)
   }
 
-  func cacheStart(_ s: Segment, _ layer: Layer) -> Floats {
-    s.state.pointee.cache + layer.cacheStart * s.state.pointee.context
+  func cacheRows(_ s: Segment, _ layer: Layer, _ width: Int) -> CacheRows {
+    let state = s.state.pointee
+    let start = state.cacheFormat.rowBytes(layer.cacheStart) * state.context
+    return CacheRows(
+      start: UnsafeMutableRawPointer(state.cache + start), width: width,
+      format: state.cacheFormat)
   }
 }
 

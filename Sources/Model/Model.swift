@@ -74,7 +74,8 @@ package struct Model: BitwiseCopyable {
       output = embed
     }
     try bindLayers(&binder)
-    try binder.refuseUnused()
+    try binder.refuseUnused(
+      beyond: h.nextnPredictLayers > 0 ? layers.count : ModelLimits.blocks * 1000)
     linearCount = binder.nextId
   }
 
@@ -93,8 +94,8 @@ package struct Model: BitwiseCopyable {
         (mixer, feedForward) = try KimiLinear.bind(h, &binder, i)
         feedForwardNorm = try binder.vector(i, "ffn_norm.weight", h.embeddingLength)
       case .qwen35, .qwen35moe, .qwen3next:
-        throw Failure(
-          .unsupported, "general.architecture \(h.architecture.name) is not supported yet")
+        (mixer, feedForward) = try Qwen35.bind(h, &binder, i)
+        feedForwardNorm = try binder.vector(i, "post_attention_norm.weight", h.embeddingLength)
       }
       layers.base.advanced(by: i).initialize(
         to: Layer(

@@ -4,6 +4,7 @@
 import CPlatform
 import LintelCore
 import LintelKernels
+import LintelKernels
 import LintelWeights
 
 package struct SessionState: BitwiseCopyable {
@@ -14,17 +15,20 @@ package struct SessionState: BitwiseCopyable {
   package let recurrent: Buffer<Float>
   /// All delta-rule layers, each `[kernel - 1, channels]`, raw projections, oldest first.
   package let history: Buffer<Float>
-  /// All attention layers, each `[context, width]`.
-  package let cache: Buffer<Float>
+  /// All attention layers, each `[context, width]` in `cacheFormat`.
+  package let cache: Buffer<UInt8>
+  package let cacheFormat: CacheFormat
 
   package init(
-    arena: inout Arena, dimensions d: Dimensions, context: Int
+    arena: inout Arena, dimensions d: Dimensions, context: Int, cacheFormat: CacheFormat
   ) throws(Failure) {
     self.context = context
+    self.cacheFormat = cacheFormat
     recurrent = try arena.carve(Float.self, d.recurrentFloats, "recurrent state")
     history = try arena.carve(Float.self, d.historyFloats, "convolution history")
     cache = try arena.carve(
-      Float.self, Checked.multiply(d.cacheFloats, context, "the attention cache"),
+      UInt8.self,
+      Checked.multiply(cacheFormat.rowBytes(d.cacheFloats), context, "the attention cache"),
       "the attention cache")
   }
 

@@ -14,21 +14,21 @@ struct Field {
   var isCompact: Bool
   let top: Float
   let inverseTemperature: Float
-  /// Weights below this do not count.
-  var least: UInt64 = 1
-
-  static var one: UInt64 { 1 << 42 }
+  /// Tokens whose weight is below this fraction of the largest do not count.
+  var least: Float = 0
 
   /// The weights of eight tokens: exp((logit - top) / temperature) in units of 2^-42.
   @inline(__always) func weights(_ i: Int) -> SIMD8<UInt64> {
     let x = (Sampler.eight(values, i, count) - top) * inverseTemperature
-    let w = Elementary.exp(x)
-    var result = SIMD8<UInt64>(repeating: 0)
-    for k in 0..<8 {
-      let fixed = UInt64(w[k] * 0x1p42)
-      result[k] = fixed >= least ? fixed : 0
-    }
-    return result
+    // From float to fixed point by shifting the significand, all eight at once. Beyond 43 places
+    // nothing is left of it.
+    let weights = Elementary.exp(x)
+    let kept = weights.replacing(with: 0, where: weights .< least)
+    let bits = unsafeBitCast(kept, to: SIMD8<UInt32>.self)
+    let places = 127 &- (bits &>> 23)
+    let significand = SIMD8<UInt64>(truncatingIfNeeded: bits & 0x7F_FFFF | 0x80_0000)
+    let shift = SIMD8<UInt64>(truncatingIfNeeded: pointwiseMin(places, SIMD8(repeating: 63)))
+    return (significand &<< 19) &>> shift
   }
 }
 
@@ -46,19 +46,19 @@ extension Sampler {
       let need = Double(sum(field)) * Double(options.topP)
       keepLargest(&field, max(UInt64(need.rounded(.up)), 1), isWeighed: true)
     }
-    field.least = max(UInt64((Double(options.minP) * Double(Field.one)).rounded(.up)), 1)
+    field.least = options.minP
     let index = pick(field, bits.multipliedFullWidth(by: sum(field)).high)
     return field.isCompact ? candidates[index] : Int32(truncatingIfNeeded: index)
   }
 
   private func sum(_ field: Field) -> UInt64 {
-    var sum: UInt64 = 0
+    var sums = SIMD8<UInt64>(repeating: 0)
     var i = 0
     while i < field.count {
-      sum += field.weights(i).wrappedSum()
+      sums &+= field.weights(i)
       i += 8
     }
-    return sum
+    return sums.wrappedSum()
   }
 
   /// The token in whose share `target`, less than the sum of all, falls.
@@ -100,18 +100,14 @@ extension Sampler {
       if !field.isCompact { compact(&field, prefix, shift) }
     }
     // `prefix` is now the key of the last logit to keep; `before` is what lies above it.
-    var i = 0
-    while i < field.count {
-      let weights = isWeighed ? field.weights(i) : SIMD8(repeating: 1)
-      for k in 0..<min(8, field.count - i) {
-        let key = Sampler.key(field.values[i + k])
-        if key == prefix && before < need {
-          before += weights[k]
-        } else if key <= prefix {
-          field.values[i + k] = -.infinity
-        }
+    for i in 0..<field.count {
+      let key = Sampler.key(field.values[i])
+      if key > prefix { continue }
+      if key == prefix && before < need {
+        before += isWeighed ? field.weights(i)[0] : 1
+      } else {
+        field.values[i] = -.infinity
       }
-      i += 8
     }
   }
 
@@ -122,16 +118,16 @@ extension Sampler {
   ) {
     histogram.fill(0)
     let mask = UInt32(1) << width - 1
-    var i = 0
-    while i < field.count {
-      let weights = isWeighed ? field.weights(i) : SIMD8(repeating: 1)
-      for k in 0..<min(8, field.count - i) {
-        let key = Sampler.key(field.values[i + k]) >> shift
-        if UInt64(key) >> UInt64(width) == UInt64(prefix) {
-          histogram[Int(key & mask)] += weights[k]
-        }
+    var weights = SIMD8<UInt64>(repeating: 1)
+    var weighed = -1
+    for i in 0..<field.count {
+      let key = Sampler.key(field.values[i]) >> shift
+      if UInt64(key) >> UInt64(width) != UInt64(prefix) { continue }
+      if isWeighed && weighed != i >> 3 {
+        weighed = i >> 3
+        weights = field.weights(i & ~7)
       }
-      i += 8
+      histogram[Int(key & mask)] += weights[i & 7]
     }
   }
 

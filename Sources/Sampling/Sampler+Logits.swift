@@ -17,7 +17,7 @@ extension Sampler {
         for k in 0..<8 { v[k] = Sampler.bounded(v[k]) }
         p.storeBytes(of: v, as: SIMD8<Float>.self)
       }
-      best = pointwiseMax(best, v)
+      best = best.replacing(with: v, where: v .> best)
       i += 8
     }
     var top = Sampler.largest(best)
@@ -38,7 +38,7 @@ extension Sampler {
     var i = 0
     while i + 8 <= logits.count {
       let v = UnsafeRawPointer(logits + i).loadUnaligned(as: SIMD8<Float>.self)
-      best = pointwiseMax(best, v)
+      best = best.replacing(with: v, where: v .> best)
       i += 8
     }
     var top = Sampler.largest(best)
@@ -86,7 +86,7 @@ extension Sampler {
 
   // MARK: Changes of single tokens; each remembers the logit that it found
 
-  /// Repetition, frequency and presence penalties. The recent tokens are counted in an open-addressed
+  /// Repetition, frequency and presence penalties. Recent tokens are counted in an open-addressed
   /// table of twice the window, built anew each time: the ring needs no bookkeeping that way.
   func penalize(_ logits: Buffer<Float>) {
     let window = recentCount

@@ -1,5 +1,5 @@
-// Logits -> token. The filters work in this order: penalties, bias, mask, top-k, temperature, top-p,
-// min-p; then one token is drawn.
+// Logits -> token. The filters work in this order: penalties, bias, mask, top-k, temperature,
+// top-p, min-p; then one token is drawn.
 //
 // Everything is deterministic. Probabilities become integers of 42 bits (the largest is 2^42), so
 // their sums do not depend on the order of summation, and the draw is one multiplication: token i
@@ -115,9 +115,9 @@ package struct Sampler {
 
   // MARK: The chain
 
-  /// Chooses a token. `logits` is used as scratch. `step` numbers the choices of a conversation: the
-  /// same seed, step and logits give the same token. Bit i of `mask`, if given, permits token i.
-  /// Fails with state if no token is possible.
+  /// Chooses a token. `logits` is used as scratch. `step` numbers the choices of a conversation:
+  /// the same seed, step and logits give the same token. Bit i of `mask`, if given, permits token
+  /// i. Fails with state if no token is possible.
   package func sample(
     logits: Buffer<Float>, step: UInt64, mask: Buffer<UInt64>? = nil
   ) throws(Failure) -> Choice {

@@ -47,7 +47,9 @@ package struct SamplerOptions: Sendable {
   ) throws(Failure) {
     // Written so that a NaN fails.
     if !(value >= low && value <= high) {
-      throw Failure(.argument, "\(field) is \(decimal(value)), expected \(decimal(low)) to \(decimal(high))")
+      throw Failure(
+        .argument,
+        "\(field) is \(decimal(value)), expected \(decimal(low)) to \(decimal(high))")
     }
   }
 

@@ -32,11 +32,11 @@ package enum MemoryPlan {
   /// The bytes of a model and `sessions` equal sessions; the directory is built in a transient
   /// mapping, because the layers' sizes follow from the tensors' shapes.
   package static func measure(
-    _ region: MappedRegion, _ options: LoadedModel.Options, context: Int?, sessions: Int
+    _ region: MappedRegion, _ options: LoadedModel.Options, context: Int?, cache: CacheChoice
   ) throws(Failure) -> (model: MemoryReport, session: MemoryReport, context: Int) {
     var measuring = Arena.measuring()
     _ = try Layout.carve(&measuring, LoadedModel.self)
-    _ = try LoadedModel.directory(&measuring, region)
+    _ = try LoadedModel.directory(&measuring, region, options)
     let transient = measuring.used
     var memory: UnsafeMutableRawPointer?
     let error = lt_map_private(transient, &memory)
@@ -48,28 +48,29 @@ package enum MemoryPlan {
     defer { lt_unmap(memory, transient) }
     var arena = Arena(memory: memory, bytes: transient)
     _ = try Layout.carve(&arena, LoadedModel.self)
-    let (model, cell) = try LoadedModel.directory(&arena, region)
+    let (model, cell) = try LoadedModel.directory(&arena, region, options)
     cell.base.initialize(to: model)
-    try cell.base.pointee.bind()
+    if !options.isVocabularyOnly { try cell.base.pointee.bind() }
     var report = MemoryReport()
     let loaded = try LoadedModel(&measuring, region, bound: cell, options, report: &report)
     report.weights = region.bytes.count
     report.model = measuring.used - report.scratch
     let tokens = try contextTokens(context, cell[0])
     var session = MemoryReport()
+    if options.isVocabularyOnly { return (report, session, tokens) }
     try withUnsafePointer(to: loaded) { (p) throws(Failure) in
-      session = try measure(session: p, context: tokens)
+      session = try measure(session: p, context: tokens, cache: cache)
     }
     return (report, session, tokens)
   }
 
   static func measure(
-    session loaded: UnsafePointer<LoadedModel>, context: Int
+    session loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice
   ) throws(Failure) -> MemoryReport {
     var arena = Arena.measuring()
     var report = MemoryReport()
     _ = try Layout.carve(&arena, Session.self)
-    _ = try Session(&arena, loaded, context: context, report: &report)
+    _ = try Session(&arena, loaded, context: context, cache: cache, report: &report)
     report.session = arena.used - report.state - report.cache
     return report
   }
@@ -100,9 +101,9 @@ extension Engine {
     let available = arena.capacity
     do throws(Failure) {
       let object = try Layout.carve(&arena, LoadedModel.self)
-      let (model, cell) = try LoadedModel.directory(&arena, region)
+      let (model, cell) = try LoadedModel.directory(&arena, region, options)
       cell.base.initialize(to: model)
-      try cell.base.pointee.bind()
+      if !options.isVocabularyOnly { try cell.base.pointee.bind() }
       var report = MemoryReport()
       var loaded = try LoadedModel(&arena, region, bound: cell, options, report: &report)
       try loaded.index()
@@ -112,7 +113,7 @@ extension Engine {
       commit(index, bytes: arena.used, kind: .model, model: -1, memory: report)
     } catch {
       if error.status != .budget { throw error }
-      let plan = try MemoryPlan.measure(region, options, context: nil, sessions: 0)
+      let plan = try MemoryPlan.measure(region, options, context: nil, cache: .automatic)
       throw budget(
         "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens or threads")
     }
@@ -129,12 +130,15 @@ extension Engine {
       needed: Int64(needed), available: Int64(available))
   }
 
-  package mutating func openSession(model header: UnsafeMutablePointer<Header>, context: Int?)
-    throws(Failure) -> Int
-  {
+  package mutating func openSession(
+    model header: UnsafeMutablePointer<Header>, context: Int?, cache: CacheChoice
+  ) throws(Failure) -> Int {
     let loaded = UnsafePointer(Layout.object(header, LoadedModel.self))
+    if loaded.pointee.options.isVocabularyOnly {
+      throw Failure(.state, "the model was opened for its vocabulary only")
+    }
     let tokens = try MemoryPlan.contextTokens(context, loaded.pointee.model)
-    let plan = try MemoryPlan.measure(session: loaded, context: tokens)
+    let plan = try MemoryPlan.measure(session: loaded, context: tokens, cache: cache)
     guard let gap = try openGap(plan.total) else {
       throw budget(
         "the session", plan.total, largestGap, "memory_bytes or lower context_tokens")
@@ -143,7 +147,7 @@ extension Engine {
     var arena = gap.arena
     let object = try Layout.carve(&arena, Session.self)
     var report = MemoryReport()
-    var session = try Session(&arena, loaded, context: tokens, report: &report)
+    var session = try Session(&arena, loaded, context: tokens, cache: cache, report: &report)
     session.start(pool: pool)
     object.initialize(to: session)
     report.session = arena.used - report.state - report.cache

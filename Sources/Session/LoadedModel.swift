@@ -19,10 +19,12 @@ package struct LoadedModel {
     package var chunk: Int
     package var threads: Int
     package var isFloat: Bool
-    package init(chunk: Int, threads: Int, isFloat: Bool) {
+    package var isVocabularyOnly: Bool
+    package init(chunk: Int, threads: Int, isFloat: Bool, isVocabularyOnly: Bool) {
       self.chunk = chunk
       self.threads = threads
       self.isFloat = isFloat
+      self.isVocabularyOnly = isVocabularyOnly
     }
   }
 
@@ -37,10 +39,15 @@ package struct LoadedModel {
 
   /// The parts whose size the file's header alone decides. Only carves.
   package static func directory(
-    _ arena: inout Arena, _ region: MappedRegion
+    _ arena: inout Arena, _ region: MappedRegion, _ options: Options
   ) throws(Failure) -> (Model, Buffer<Model>) {
     let container = try Container(region.bytes)
-    let hyperparameters = try Hyperparameters(container)
+    var hyperparameters = try Hyperparameters(
+      container, vocabularyOnly: options.isVocabularyOnly)
+    if options.isVocabularyOnly {
+      hyperparameters.blockCount = 0
+      hyperparameters.nextnPredictLayers = 0
+    }
     let cell = try arena.carve(Model.self, 1, "the model")
     return (
       try Model(arena: &arena, container: container, hyperparameters: hyperparameters), cell
@@ -58,8 +65,7 @@ package struct LoadedModel {
     self.options = options
     vocabulary = try Vocabulary(
       arena: &arena, source: LoadedModel.source(model.hyperparameters))
-    encoder = try Encoder(
-      arena: &arena, vocabulary: vocabulary, maximumPieceBytes: LoadedModel.pieceBytesMax)
+    encoder = try Encoder(arena: &arena, maximumPieceBytes: LoadedModel.pieceBytesMax)
     let before = arena.used
     workspace = try Workspace(
       arena: &arena, dimensions: model.dimensions, rowsMax: options.chunk,

@@ -15,6 +15,22 @@ import LintelSampling
 import LintelText
 import LintelWeights
 
+/// How a session's attention cache is kept.
+package enum CacheChoice: UInt32, Sendable {
+  /// q8 beside quantised weights, else f32.
+  case automatic = 0
+  case f32 = 1
+  case q8 = 2
+
+  func format(_ d: Dimensions, isFloat: Bool) -> CacheFormat {
+    switch self {
+    case .f32: .f32
+    case .q8: d.isCacheBlocked ? .q8 : .f32
+    case .automatic: d.isAttentionQuantised && d.isCacheBlocked && !isFloat ? .q8 : .f32
+    }
+  }
+}
+
 package struct Session {
   package static var contextDefault: Int { 2048 }
   package static var penaltyTokensMax: Int { 1024 }
@@ -61,7 +77,7 @@ package struct Session {
 
   /// Only carves; `start` makes it usable. `report` receives what state and cache took.
   package init(
-    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, context: Int,
+    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice,
     report: inout MemoryReport
   ) throws(Failure) {
     let m = loaded.pointee
@@ -69,7 +85,9 @@ package struct Session {
     self.loaded = loaded
     self.context = context
     let before = arena.used
-    let state = try SessionState(arena: &arena, dimensions: d, context: context)
+    let state = try SessionState(
+      arena: &arena, dimensions: d, context: context,
+      cacheFormat: cache.format(d, isFloat: m.options.isFloat))
     let cacheBytes = try Checked.alignUp(
       state.cache.bytes.count, Arena.alignment, "the attention cache")
     report.cache = cacheBytes

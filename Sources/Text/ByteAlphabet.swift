@@ -33,6 +33,8 @@ package enum ByteAlphabet {
 struct Spelling {
   let text: Bytes
   let isPlain: Bool
+  /// Whether a byte beyond ASCII stood for itself.
+  var hasForeign = false
   private var i = 0
 
   init(_ text: Bytes, isPlain: Bool) {
@@ -44,10 +46,12 @@ struct Spelling {
     if i >= text.count { return nil }
     let b = text[i]
     i += 1
-    if b >= 0xC2 && !isPlain && i < text.count, let spelled = ByteAlphabet.byte(b, text[i]) {
+    if b < 0x80 { return b }
+    if !isPlain && i < text.count, let spelled = ByteAlphabet.byte(b, text[i]) {
       i += 1
       return spelled
     }
+    hasForeign = true
     return b
   }
 }

@@ -30,7 +30,7 @@ package enum ChatRole: UInt32, Sendable {
 }
 
 package struct ChatFormat {
-  package enum Family: Sendable {
+  package enum Family: UInt8, Sendable {
     case kimi
     case chatML
   }
@@ -70,8 +70,10 @@ package struct ChatFormat {
     } else {
       throw Failure(
         .unsupported,
-        "the vocabulary has neither the tokens of Kimi's chat format nor those of ChatML (<|im_start|>, <|im_end|>)"
-      )
+        """
+        the vocabulary has neither the control tokens of Kimi's chat format nor those of ChatML \
+        (<|im_start|>, <|im_end|>)
+        """)
     }
   }
 
@@ -89,8 +91,10 @@ package struct ChatFormat {
       let text = ChatFormat.trimmed(text)
       if role == .tool {
         try open(.user, vocabulary, encoder, &sink)
+        try plain("<tool_response>", vocabulary, encoder, &sink)
         try encoder.append(
-          before: "<tool_response>\n", text, after: "\n</tool_response>", vocabulary, to: &sink)
+          before: "\n", text, after: "\n", vocabulary, parseSpecial: false, to: &sink)
+        try plain("</tool_response>", vocabulary, encoder, &sink)
       } else {
         try open(role, vocabulary, encoder, &sink)
         try encoder.append(text, vocabulary, parseSpecial: false, to: &sink)

@@ -23,7 +23,8 @@ struct PieceMerger {
   init(arena: inout Arena, maximumPieceBytes: Int) throws(Failure) {
     // 2^30 bytes keep every offset inside 32 bits.
     if maximumPieceBytes < 1 || maximumPieceBytes > 1 << 30 {
-      throw Failure(.argument, "the longest piece is \(maximumPieceBytes) bytes, expected 1 to 2^30")
+      throw Failure(
+        .argument, "the longest piece is \(maximumPieceBytes) bytes, expected 1 to 2^30")
     }
     capacity = maximumPieceBytes
     ids = try arena.carve(Int32.self, capacity, "piece tokens")
@@ -48,8 +49,9 @@ struct PieceMerger {
   }
 
   /// Appends the tokens of `piece`, whose bytes all have a token and of which there are at most
-  /// `capacity`.
-  func merge(_ piece: Bytes, _ vocabulary: Vocabulary, into sink: inout TokenSink) {
+  /// `capacity`. Returns the number of ranks looked up, at most three per byte.
+  @discardableResult
+  func merge(_ piece: Bytes, _ vocabulary: Vocabulary, into sink: inout TokenSink) -> Int {
     let n = piece.count
     var work = Work(piece: piece, vocabulary: vocabulary, usesIds: vocabulary.ranksById)
     for i in 0..<n {
@@ -57,6 +59,7 @@ struct PieceMerger {
       next[i] = Int32(truncatingIfNeeded: i + 1)
     }
     plant(&work, n)
+    var lookups = n
     while true {
       let (rank, i) = lowest(work)
       if rank == Vocabulary.noRank { break }
@@ -69,6 +72,7 @@ struct PieceMerger {
       ids[end - 1] = ~Int32(truncatingIfNeeded: i)
       set(work, j, Vocabulary.noRank)
       set(work, i, rankOfPair(work, i))
+      lookups += 2
       if i > 0 {
         let before = ids[i - 1] < 0 ? Int(~ids[i - 1]) : i - 1
         set(work, before, rankOfPair(work, before))
@@ -79,6 +83,7 @@ struct PieceMerger {
       sink.append(ids[i])
       i = Int(next[i])
     }
+    return lookups
   }
 
   /// The rank of the token at `i` with its right neighbour.

@@ -1,7 +1,7 @@
 // kimi-k2. One line per alternative of the regex, tried in this order:
 //
 //     [\p{Han}]+
-//     [^\r\n\p{L}\p{N}]? U* L+ contraction?      U = Lu Lt Lm Lo M, L = Ll Lm Lo M, both without Han
+//     [^\r\n\p{L}\p{N}]? U* L+ contraction?    U = Lu Lt Lm Lo M, L = Ll Lm Lo M, both without Han
 //     [^\r\n\p{L}\p{N}]? U+ L* contraction?
 //     \p{N}{1,3}
 //      ?[^\s\p{L}\p{N}]+[\r\n]*

@@ -4,7 +4,8 @@
 
 import LintelCore
 
-package enum PreTokenizer: Sendable {
+// (Raw values here and elsewhere: a bare enum brings a hash function that needs random numbers.)
+package enum PreTokenizer: UInt8, Sendable {
   case kimiK2
   case qwen2
   case qwen35

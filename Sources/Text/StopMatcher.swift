@@ -51,7 +51,10 @@ package struct StopMatcher {
     if count == matched.count || stop.count > texts.count - used {
       throw Failure(
         .capacity,
-        "stop string \(count) of \(stop.count) bytes: at most \(matched.count) strings of together \(texts.count) bytes",
+        """
+        stop string \(count) of \(stop.count) bytes: at most \(matched.count) strings of together \
+        \(texts.count) bytes
+        """,
         needed: Int64(used + stop.count), available: Int64(texts.count))
     }
     for i in 0..<stop.count { texts[used + i] = stop[i] }
@@ -77,8 +80,8 @@ package struct StopMatcher {
   /// The number of bytes held back.
   package var held: Int { count == 0 ? 0 : Int(matched[furthest]) }
 
-  /// Passes `text` on to `out`, from `offset` on, as far as it cannot belong to a stop string. Needs
-  /// room for `held + text.count` bytes. After a stop string call `restart`.
+  /// Passes `text` on to `out`, from `offset` on, as far as it cannot belong to a stop string.
+  /// Needs room for `held + text.count` bytes. After a stop string all text is forgotten.
   package func feed(
     _ text: Bytes, into out: Buffer<UInt8>, at offset: Int = 0
   ) throws(Failure) -> Result {
@@ -104,6 +107,7 @@ package struct StopMatcher {
       }
       if let found {
         result.stop = found
+        restart()
         return result
       }
     }
@@ -152,7 +156,6 @@ package struct StopMatcher {
     for s in 0..<count {
       let start = Int(starts[s])
       var m = Int(matched[s])
-      if m == length(s) { m = Int(borders[start + m - 1]) }
       while m > 0 && texts[start + m] != b { m = Int(borders[start + m - 1]) }
       if texts[start + m] == b { m += 1 }
       matched[s] = Int32(truncatingIfNeeded: m)

@@ -57,4 +57,28 @@ package enum Utf8 {
     if n == 3 { return ((b & 15) << 12 | c << 6 | d, i + 3) }
     return ((b & 7) << 18 | c << 12 | d << 6 | UInt32(text[i + 3]) & 63, i + 4)
   }
+
+  /// Writes a character at `at` and returns its length; the caller has left room for four bytes.
+  static func encode(_ c: UInt32, into out: Buffer<UInt8>, at: Int) -> Int {
+    if c < 0x80 {
+      out[at] = UInt8(truncatingIfNeeded: c)
+      return 1
+    }
+    if c < 0x800 {
+      out[at] = UInt8(truncatingIfNeeded: 0xC0 | c >> 6)
+      out[at + 1] = UInt8(truncatingIfNeeded: 0x80 | c & 63)
+      return 2
+    }
+    if c < 0x10000 {
+      out[at] = UInt8(truncatingIfNeeded: 0xE0 | c >> 12)
+      out[at + 1] = UInt8(truncatingIfNeeded: 0x80 | c >> 6 & 63)
+      out[at + 2] = UInt8(truncatingIfNeeded: 0x80 | c & 63)
+      return 3
+    }
+    out[at] = UInt8(truncatingIfNeeded: 0xF0 | c >> 18 & 7)
+    out[at + 1] = UInt8(truncatingIfNeeded: 0x80 | c >> 12 & 63)
+    out[at + 2] = UInt8(truncatingIfNeeded: 0x80 | c >> 6 & 63)
+    out[at + 3] = UInt8(truncatingIfNeeded: 0x80 | c & 63)
+    return 4
+  }
 }

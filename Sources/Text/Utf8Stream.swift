@@ -1,6 +1,6 @@
 // Bytes of tokens -> whole characters. A token may end inside a character; what is unfinished waits
 // here for the next token. Bytes that can never become a character are replaced by U+FFFD, one for
-// each maximal part of a character (Unicode, 3.9, the practice of the WHATWG decoder), so whatever a
+// each maximal part of a character (Unicode, 3.9, the practice of the WHATWG decoder). Whatever a
 // model produces, what comes out is valid UTF-8.
 
 import LintelCore

@@ -10,10 +10,17 @@
 // What is accepted: empty and repeated tokens (the lowest id is found), repeated merges (the first
 // counts), and merges that involve a control or unused token (left out: plain text cannot become
 // such a token).
+//
+// The tables are larger than the caches, so a look-up at a time would wait for memory half a
+// million times. Sixteen tokens or merges are hashed first, then all their slots are read, and
+// only then are they looked at: the waits overlap. A slot that was taken stays taken, so what was
+// read early remains true.
 
 import LintelCore
 
 extension Vocabulary {
+  private static var batch: Int { 16 }
+
   package func index() throws(Failure) {
     pieces.fill(Vocabulary.emptyPiece)
     pairs.fill(Vocabulary.emptyPair)
@@ -31,169 +38,100 @@ extension Vocabulary {
     sortSpecials()
   }
 
+  // MARK: Tokens
+
   private func indexTokens() throws(Failure) {
     var offset = 0
-    var special = 0
-    var longest = 0
-    for id in 0..<count {
-      let (text, next) = source.tokens.element(at: offset)
-      offsets[id] = UInt32(truncatingIfNeeded: offset)
-      offset = next
-      let kind = kind(id)
-      if text.count > Vocabulary.maximumTokenBytes { throw tooLong(id, text.count) }
-      var hash = PieceHash()
-      var length = 0
-      var last: UInt8 = 0
-      var spelled = Spelling(text, isPlain: kind.isPlain)
-      while let b = spelled.next() {
-        hash.add(b)
-        last = b
-        length += 1
-      }
-      if Utf8.firstInvalid(text) != nil {
-        throw Failure(.utf8, "tokenizer.ggml.tokens[\(id)] is not valid UTF-8: \(text)")
-      }
-      longest = max(longest, length)
-      if length == 0 { continue }
-      if kind == .control || kind == .userDefined {
-        if length > Vocabulary.maximumSpecialBytes { throw tooLong(id, length) }
-        specials[special] = UInt32(truncatingIfNeeded: id)
-        special += 1
-        specialLeads[Int(text[0])] |= kind == .control ? 2 : 1
-      }
-      if length == 1 && kind.isText && byteTokens[Int(last)] < 0 {
-        byteTokens[Int(last)] = Int32(truncatingIfNeeded: id)
-      }
-      try insert(id, text, kind, hash.value)
+    var first = 0
+    while first < count {
+      let n = min(Vocabulary.batch, count - first)
+      var hashes = InlineArray<16, UInt64>(repeating: 0)
+      var entries = InlineArray<16, UInt32>(repeating: 0)
+      for k in 0..<n { hashes[k] = try readToken(first + k, &offset) }
+      for k in 0..<n { entries[k] = pieces[Vocabulary.slot(hashes[k], pieces.count)] }
+      for k in 0..<n where hashes[k] != 0 { try insert(first + k, hashes[k], entries[k]) }
+      first += n
     }
-    facts[0].longestTokenBytes = longest
-    facts[0].specialCount = special
+  }
+
+  /// Checks a token, notes all but its bytes, and returns the hash of those; 0 for an empty one.
+  private func readToken(_ id: Int, _ offset: inout Int) throws(Failure) -> UInt64 {
+    let (text, next) = source.tokens.element(at: offset)
+    offsets[id] = UInt32(truncatingIfNeeded: offset)
+    offset = next
+    if text.count > Vocabulary.maximumTokenBytes { throw tooLong(id, text.count) }
+    let kind = kind(id)
+    var hash = PieceHash()
+    var length = 0
+    var last: UInt8 = 0
+    var spelled = Spelling(text, isPlain: kind.isPlain)
+    while let b = spelled.next() {
+      hash.add(b)
+      last = b
+      length += 1
+    }
+    if spelled.hasForeign && Utf8.firstInvalid(text) != nil {
+      throw Failure(.utf8, "tokenizer.ggml.tokens[\(id)] is not valid UTF-8: \(text)")
+    }
+    facts[0].longestTokenBytes = max(facts[0].longestTokenBytes, length)
+    if length == 0 { return 0 }
+    if kind == .control || kind == .userDefined {
+      if length > Vocabulary.maximumSpecialBytes { throw tooLong(id, length) }
+      specials[facts[0].specialCount] = UInt32(truncatingIfNeeded: id)
+      facts[0].specialCount += 1
+      specialLeads[Int(text[0])] |= kind == .control ? 2 : 1
+    }
+    if length == 1 && kind.isText && byteTokens[Int(last)] < 0 {
+      byteTokens[Int(last)] = Int32(truncatingIfNeeded: id)
+    }
+    return max(hash.value, 1)
   }
 
   private func tooLong(_ id: Int, _ length: Int) -> Failure {
     Failure(
       .limit,
-      "tokenizer.ggml.tokens[\(id)] is \(length) bytes long; the limit is \(Vocabulary.maximumTokenBytes), for special tokens \(Vocabulary.maximumSpecialBytes)",
+      """
+      tokenizer.ggml.tokens[\(id)] is \(length) bytes long; the limit is \
+      \(Vocabulary.maximumTokenBytes), for special tokens \(Vocabulary.maximumSpecialBytes)
+      """,
       needed: Int64(length), available: Int64(Vocabulary.maximumTokenBytes))
   }
 
-  private func insert(
-    _ id: Int, _ text: Bytes, _ kind: TokenKind, _ hash: UInt64
-  ) throws(Failure) {
+  /// `seen` is what the first slot held a moment ago.
+  private func insert(_ id: Int, _ hash: UInt64, _ seen: UInt32) throws(Failure) {
+    let isText = kind(id).isText
+    let entry = Vocabulary.tag(hash) | (isText ? Vocabulary.textBit : 0)
+      | UInt32(truncatingIfNeeded: id)
     var slot = Vocabulary.slot(hash, pieces.count)
-    let entry = Vocabulary.tag(hash) << 21 | UInt32(truncatingIfNeeded: id)
+    var found = seen == Vocabulary.emptyPiece ? pieces[slot] : seen
+    var alike = 0
     for _ in 0..<Vocabulary.maximumProbe {
-      let found = pieces[slot]
       if found == Vocabulary.emptyPiece {
         pieces[slot] = entry
         return
       }
-      if found >> 21 == Vocabulary.tag(hash) {
-        let other = Int(found & 0x1F_FFFF)
-        if sameBytes(other, text, kind) {
+      if found & Vocabulary.tagMask == entry & Vocabulary.tagMask {
+        if sameBytes(Vocabulary.id(found), id) {
           // A token that text can become is never hidden by one that it cannot.
-          if kind.isText && !self.kind(other).isText { pieces[slot] = entry }
+          if isText && pieces[slot] & Vocabulary.textBit == 0 { pieces[slot] = entry }
           return
         }
+        // By chance this happens once in some hundred insertions.
+        alike += 1
+        if alike > Vocabulary.maximumAlike { break }
       }
       slot = slot + 1 == pieces.count ? 0 : slot + 1
+      found = pieces[slot]
     }
-    throw Failure(
-      .format, "tokenizer.ggml.tokens[\(id)]: more than \(Vocabulary.maximumProbe) tokens collide")
+    throw Failure(.format, "tokenizer.ggml.tokens[\(id)] collides with too many tokens before it")
   }
 
-  private func sameBytes(_ id: Int, _ text: Bytes, _ kind: TokenKind) -> Bool {
-    var a = Spelling(spelling(id), isPlain: self.kind(id).isPlain)
-    var b = Spelling(text, isPlain: kind.isPlain)
+  private func sameBytes(_ id: Int, _ other: Int) -> Bool {
+    var a = Spelling(spelling(id), isPlain: kind(id).isPlain)
+    var b = Spelling(spelling(other), isPlain: kind(other).isPlain)
     while let x = a.next() {
       guard let y = b.next(), x == y else { return false }
     }
     return b.next() == nil
-  }
-
-  // MARK: Merges
-
-  private func indexMerges() throws(Failure) {
-    var offset = 0
-    // Trained vocabularies number their tokens in the order of the merges, so the result of one
-    // merge is nearly always the token after the result of the merge before: no look-up needed.
-    var expected = 0
-    for rank in 0..<source.merges.count {
-      let (text, next) = source.merges.element(at: offset)
-      offset = next
-      if text.count > 2 * Vocabulary.maximumTokenBytes + 1 {
-        throw Failure(.limit, "tokenizer.ggml.merges[\(rank)] is \(text.count) bytes long")
-      }
-      var space = 1
-      while space < text.count && text[space] != 0x20 { space += 1 }
-      if space + 1 >= text.count {
-        throw Failure(
-          .format, "tokenizer.ggml.merges[\(rank)] is not two tokens with a space between: \(text)")
-      }
-      let first = text.slice(0, space)
-      let second = text.slice(space + 1, text.count)
-      let nothing = text.slice(0, 0)
-      let left = findSpelled(first, nothing)
-      let right = findSpelled(second, nothing)
-      var result = expected
-      if expected >= count || !isSpelled(expected, first, second) {
-        result = Int(findSpelled(first, second))
-      }
-      if left < 0 || right < 0 || result < 0 {
-        throw Failure(
-          .format,
-          "tokenizer.ggml.merges[\(rank)] names a token that is not in tokenizer.ggml.tokens: \(text)")
-      }
-      expected = result + 1
-      merged[rank] = UInt32(truncatingIfNeeded: result)
-      if kind(Int(left)).isText && kind(Int(right)).isText && kind(result).isText {
-        try insert(left, right, rank)
-      }
-    }
-  }
-
-  private func insert(_ left: Int32, _ right: Int32, _ rank: Int) throws(Failure) {
-    let key = Vocabulary.pairKey(left, right)
-    var slot = Vocabulary.slot(Vocabulary.pairHash(key), pairs.count)
-    for _ in 0..<Vocabulary.maximumProbe {
-      let entry = pairs[slot]
-      if entry == Vocabulary.emptyPair {
-        pairs[slot] = key << 21 | UInt64(truncatingIfNeeded: rank)
-        return
-      }
-      if entry >> 21 == key { return }
-      slot = slot + 1 == pairs.count ? 0 : slot + 1
-    }
-    throw Failure(
-      .format, "tokenizer.ggml.merges[\(rank)]: more than \(Vocabulary.maximumProbe) merges collide")
-  }
-
-  /// The token spelled `a` followed by `b`, or -1.
-  private func findSpelled(_ a: Bytes, _ b: Bytes) -> Int32 {
-    var hash = PieceHash()
-    var spelled = Spelling(a, isPlain: false)
-    while let x = spelled.next() { hash.add(x) }
-    spelled = Spelling(b, isPlain: false)
-    while let x = spelled.next() { hash.add(x) }
-    let h = hash.value
-    var slot = Vocabulary.slot(h, pieces.count)
-    for _ in 0..<Vocabulary.maximumProbe {
-      let entry = pieces[slot]
-      if entry == Vocabulary.emptyPiece { return -1 }
-      if entry >> 21 == Vocabulary.tag(h) {
-        let id = Int(entry & 0x1F_FFFF)
-        if isSpelled(id, a, b) { return Int32(truncatingIfNeeded: id) }
-      }
-      slot = slot + 1 == pieces.count ? 0 : slot + 1
-    }
-    return -1
-  }
-
-  private func isSpelled(_ id: Int, _ a: Bytes, _ b: Bytes) -> Bool {
-    let text = spelling(id)
-    if text.count != a.count + b.count { return false }
-    for i in 0..<a.count where text[i] != a[i] { return false }
-    for i in 0..<b.count where text[a.count + i] != b[i] { return false }
-    return true
   }
 }

@@ -1,24 +1,45 @@
 // The two hash tables: bytes -> token, and (left, right) -> rank. Linear probing at 5/8 load. A
 // probe is at most `maximumProbe` long; `index` refuses a vocabulary that needs more, so that no
 // file can turn a look-up into a scan.
+//
+//     pieces   tag << 22 | may text become it << 21 | id
+//     pairs    left << 42 | right << 21 | rank
 
 import LintelCore
 
 extension Vocabulary {
   static var maximumProbe: Int { 512 }
+  /// How many tokens of the same tag may lie in the way of another.
+  static var maximumAlike: Int { 16 }
   static var emptyPiece: UInt32 { .max }
   static var emptyPair: UInt64 { .max }
   package static var noRank: UInt32 { .max }
 
-  /// FNV-1a over the bytes of a token, then one multiplication to bring the entropy to the top.
+  /// A hash of the bytes of a token, eight at a time.
   struct PieceHash {
-    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
+    private var state: UInt64 = 0x2545_F491_4F6C_DD1D
+    private var word: UInt64 = 0
+    private var count: UInt64 = 0
+
     @inline(__always) mutating func add(_ b: UInt8) {
-      state = (state ^ UInt64(b)) &* 0x100_0000_01b3
+      word = word << 8 | UInt64(b)
+      count &+= 1
+      if count & 7 == 0 { mix() }
     }
+
+    @inline(__always) private mutating func mix() {
+      state = (state ^ word) &* 0x9E37_79B9_7F4A_7C15
+      state ^= state >> 32
+      word = 0
+    }
+
+    /// Asking ends the hash: the count keeps texts apart that differ in leading zero bytes.
     var value: UInt64 {
-      let x = (state ^ (state >> 32)) &* 0x9E37_79B9_7F4A_7C15
-      return x ^ (x >> 29)
+      var h = self
+      h.mix()
+      h.word = count
+      h.mix()
+      return h.state
     }
   }
 
@@ -27,33 +48,34 @@ extension Vocabulary {
     Int(truncatingIfNeeded: ((hash >> 32) &* UInt64(truncatingIfNeeded: count)) >> 32)
   }
 
-  /// Eleven bits of a hash that its slot does not depend on.
+  /// Ten bits of a hash that its slot does not depend on, where an entry has them.
   @inline(__always) static func tag(_ hash: UInt64) -> UInt32 {
-    UInt32(truncatingIfNeeded: hash) & 0x7FF
+    UInt32(truncatingIfNeeded: hash) << 22
   }
 
-  /// The token with exactly these bytes, of any kind, or -1.
-  package func find(_ piece: Bytes) -> Int32 {
+  static var tagMask: UInt32 { 0x3FF << 22 }
+  static var textBit: UInt32 { 1 << 21 }
+
+  @inline(__always) static func id(_ entry: UInt32) -> Int { Int(entry & 0x1F_FFFF) }
+
+  /// The token with exactly these bytes, if plain text may become it by merging, or -1.
+  func findText(_ piece: Bytes) -> Int32 {
     var hash = PieceHash()
     for i in 0..<piece.count { hash.add(piece[i]) }
-    let h = hash.value
+    let h = max(hash.value, 1)
     var slot = Vocabulary.slot(h, pieces.count)
     for _ in 0..<Vocabulary.maximumProbe {
       let entry = pieces[slot]
       if entry == Vocabulary.emptyPiece { return -1 }
-      if entry >> 21 == Vocabulary.tag(h) {
-        let id = Int(entry & 0x1F_FFFF)
-        if equals(id, piece) { return Int32(truncatingIfNeeded: id) }
+      if entry & Vocabulary.tagMask == Vocabulary.tag(h) {
+        let id = Vocabulary.id(entry)
+        if equals(id, piece) {
+          return entry & Vocabulary.textBit != 0 ? Int32(truncatingIfNeeded: id) : -1
+        }
       }
       slot = slot + 1 == pieces.count ? 0 : slot + 1
     }
     return -1
-  }
-
-  /// The token with exactly these bytes, if plain text may become it by merging, or -1.
-  func findText(_ piece: Bytes) -> Int32 {
-    let id = find(piece)
-    return id >= 0 && kind(Int(id)).isText ? id : -1
   }
 
   private func equals(_ id: Int, _ piece: Bytes) -> Bool {

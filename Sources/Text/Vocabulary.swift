@@ -1,8 +1,8 @@
 // A byte-level BPE vocabulary, indexed in place: the token texts stay in the mapped file.
 //
-//     index                      entry                                       bytes per token or merge
+//     index                      entry                                       bytes per entry
 //     offsets  [tokens]          where the token lies in the file            4
-//     pieces   [1.6 x tokens]    hash tag << 21 | id, open addressing        6.4
+//     pieces   [1.6 x tokens]    hash tag and id, open addressing            6.4
 //     pairs    [1.6 x merges]    left << 42 | right << 21 | rank             12.8
 //     merged   [merges]          the token that the merge of this rank makes 4
 //     specials [control + user]  ids sorted by their text                    4
@@ -19,6 +19,7 @@ package struct Vocabulary {
   package static var maximumTokens: Int { (1 << 21) - 1 }
   package static var maximumTokenBytes: Int { 4096 }
   package static var maximumSpecialBytes: Int { 256 }
+  package static var maximumSpecials: Int { 1 << 16 }
 
   package let source: VocabularySource
   package let pre: PreTokenizer
@@ -44,7 +45,8 @@ package struct Vocabulary {
   package init(arena: inout Arena, source: VocabularySource) throws(Failure) {
     guard source.model == "gpt2" else {
       throw Failure(
-        .unsupported, "tokenizer.ggml.model is \(source.model); only gpt2 (byte-level BPE) is supported")
+        .unsupported,
+        "tokenizer.ggml.model is \(source.model); only gpt2 (byte-level BPE) is supported")
     }
     pre = try PreTokenizer(named: source.pre)
     self.source = source
@@ -57,6 +59,11 @@ package struct Vocabulary {
     merged = try arena.carve(UInt32.self, merges, "merge results")
     var special = 0
     for id in 0..<tokens where try Vocabulary.isSpecial(source, id) { special += 1 }
+    if special > Vocabulary.maximumSpecials {
+      throw Failure(
+        .limit, "tokenizer.ggml.token_type marks \(special) tokens as control or user-defined",
+        needed: Int64(special), available: Int64(Vocabulary.maximumSpecials))
+    }
     specials = try arena.carve(UInt32.self, special, "special tokens")
     byteTokens = try arena.carve(Int32.self, 256, "byte tokens")
     specialLeads = try arena.carve(UInt8.self, 256, "special token leads")
@@ -86,7 +93,10 @@ package struct Vocabulary {
     if tokens > maximumTokens || source.merges.count > maximumTokens {
       throw Failure(
         .limit,
-        "tokenizer.ggml.tokens has \(tokens) elements and tokenizer.ggml.merges \(source.merges.count); the limit is \(maximumTokens)",
+        """
+        tokenizer.ggml.tokens has \(tokens) elements and tokenizer.ggml.merges \
+        \(source.merges.count); the limit is \(maximumTokens)
+        """,
         needed: Int64(max(tokens, source.merges.count)), available: Int64(maximumTokens))
     }
     if source.tokens.bytes.count > Int(UInt32.max) {
@@ -107,7 +117,8 @@ package struct Vocabulary {
     try check(source.padding, tokens, "tokenizer.ggml.padding_token_id")
     if source.addBos && source.bos == nil {
       throw Failure(
-        .missing, "tokenizer.ggml.add_bos_token is set, but there is no tokenizer.ggml.bos_token_id")
+        .missing,
+        "tokenizer.ggml.add_bos_token is set, but there is no tokenizer.ggml.bos_token_id")
     }
   }
 

@@ -88,7 +88,8 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
   package var eotId: Int?
   package var addBos = false
 
-  package init(_ container: Container) throws(Failure) {
+  /// With `vocabularyOnly` the keys that describe layers may be absent.
+  package init(_ container: Container, vocabularyOnly: Bool = false) throws(Failure) {
     let architectureName = try Hyperparameters.architectureName(container)
     guard let architecture = Architecture.named(architectureName) else {
       throw Failure(
@@ -121,7 +122,7 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
         seen |= 1 << UInt64(field)
       }
     }
-    try validate()
+    if !vocabularyOnly { try validate() }
   }
 
   private static func architectureName(_ container: Container) throws(Failure) -> Bytes {

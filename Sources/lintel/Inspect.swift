@@ -100,7 +100,8 @@ struct Tokenize: ParsableCommand {
   @Flag(name: .long, help: "Control tokens in the text count as such.") var parseSpecial = false
 
   func run() throws {
-    let runtime = try Runtime(path: file.model, EngineSettings(sessions: 0))
+    let runtime = try Runtime(
+      path: file.model, EngineSettings(isVocabularyOnly: true, sessions: 0))
     var number = 0
     while let line = readLine() {
       number += 1

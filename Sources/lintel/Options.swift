@@ -18,6 +18,9 @@ struct PassOptions: ParsableArguments {
   @Option(name: .long, help: "Most prompt tokens in one pass.")
   var chunk: Int?
 
+  @Option(name: .long, help: "The attention cache: auto, f32 or q8.")
+  var cache = "auto"
+
   @Flag(
     name: .long,
     help: "Expand weights to floats instead of rounding activations to 8 bits (exact, slow).")
@@ -30,6 +33,9 @@ struct PassOptions: ParsableArguments {
     if let context, context < 1 || context > 1 << 30 {
       throw ValidationError("--context must be 1 to \(1 << 30).")
     }
+    if !["auto", "f32", "q8"].contains(cache) {
+      throw ValidationError("--cache must be auto, f32 or q8.")
+    }
     if let chunk, chunk < 1 || chunk > 1024 {
       throw ValidationError("--chunk must be 1 to 1024.")
     }
@@ -38,7 +44,8 @@ struct PassOptions: ParsableArguments {
   var settings: EngineSettings {
     EngineSettings(
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8), context: context,
-      chunk: chunk, isFloat: floatActivations)
+      chunk: chunk, isFloat: floatActivations,
+      cache: ["auto": 0, "f32": 1, "q8": 2][cache] ?? 0)
   }
 }
 

@@ -27,6 +27,8 @@ struct EngineSettings {
   var context: Int?
   var chunk: Int?
   var isFloat = false
+  var isVocabularyOnly = false
+  var cache: UInt32 = 0
   var sessions = 1
   var budget: UInt64?
 }
@@ -72,7 +74,9 @@ final class Runtime {
     var o = lintel_model_options()
     o.struct_size = UInt32(MemoryLayout<lintel_model_options>.size)
     o.chunk_tokens = UInt32(s.chunk ?? 0)
-    o.flags = s.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0
+    o.flags =
+      (s.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0)
+      | (s.isVocabularyOnly ? LINTEL_MODEL_VOCABULARY_ONLY : 0)
     return o
   }
 
@@ -80,6 +84,7 @@ final class Runtime {
     var o = lintel_session_options()
     o.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     o.context_tokens = UInt32(s.context ?? 0)
+    o.cache = s.cache
     return o
   }
 
@@ -136,11 +141,19 @@ final class Runtime {
   }
 }
 
-/// JSON text of a dictionary, keys in order.
+/// JSON text of a dictionary, keys in order, in ASCII: readers differ about what ends a line.
 func json(_ object: [String: Any]) throws -> String {
   let data = try JSONSerialization.data(
     withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-  return String(decoding: data, as: UTF8.self)
+  var text = ""
+  for unit in String(decoding: data, as: UTF8.self).utf16 {
+    if unit < 0x7F, let scalar = Unicode.Scalar(unit) {
+      text.unicodeScalars.append(scalar)
+    } else {
+      text += String(format: "\\u%04x", Int(unit))
+    }
+  }
+  return text
 }
 
 /// A line, unbuffered, by default to standard error.

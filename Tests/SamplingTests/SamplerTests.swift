@@ -217,3 +217,33 @@ enum Golden {
   static let few: [Int32] = [1032, 1658, 1836, 958, 1966, 1765, 415, 1765, 1966, 1097, 1032, 1125]
   static let all: [Int32] = [979, 1443, 1771, 349, 1966, 1658, 150, 1658, 1966, 1032, 1032, 1088]
 }
+
+/// Not a test of speed, a record of it: time per choice among 248,320 logits.
+@Test func choicesAreQuick() throws {
+  let n = 248_320
+  let rig = try Rig(n)
+  let logits = buffer(noisyLogits(n, seed: 21))
+  defer { logits.base.deallocate() }
+  let chains: [(String, SamplerOptions)] = [
+    ("greedy", options { $0.temperature = 0 }),
+    ("top-k 40, top-p 0.95", options { $0.topK = 40; $0.topP = 0.95; $0.temperature = 0.8 }),
+    ("top-p 0.95", options { $0.topP = 0.95 }), ("all", options { _ in }),
+  ]
+  let copy = buffer([Float](repeating: 0, count: n))
+  defer { copy.base.deallocate() }
+  for (name, o) in chains {
+    try rig.sampler.configure(o)
+    var best = Double.infinity
+    for step in 0..<8 {
+      copy.base.update(from: logits.base, count: n)
+      var start = timespec()
+      var end = timespec()
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start)
+      _ = try rig.sampler.sample(logits: copy, step: UInt64(step))
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end)
+      best = min(
+        best, Double(end.tv_sec - start.tv_sec) * 1e3 + Double(end.tv_nsec - start.tv_nsec) * 1e-6)
+    }
+    print("choice: \(name) \(best) ms")
+  }
+}

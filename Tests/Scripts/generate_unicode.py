@@ -105,23 +105,25 @@ seconds = {pairs[i][2] for i in composites}
 
 
 def combining(c):
-    """Combining class, and whether a character can change under NFC where it stands."""
+    """Combining class, whether a mark decomposes, whether NFC can change a character in place."""
     maybe = c in seconds or 0x1161 <= c <= 0x1175 or 0x11A8 <= c <= 0x11C2
     changes = maybe or u.normalize("NFC", chr(c)) != chr(c)
-    return u.combining(chr(c)) << 1 | changes
+    order = u.combining(chr(c))
+    return order << 2 | (order > 0 and c in canonical) << 1 | changes
 
 
 runs, last = [], 0
 for c in range(0x110000):
     v = 0 if 0xD800 <= c < 0xE000 else combining(c)
     if v != last:
-        runs.append(c << 9 | v)
+        runs.append(c << 10 | v)
         last = v
-assert runs[0] >> 9 == 0x300 and runs[-1] & 511 == 0
+assert runs[0] >> 10 == 0x300 and runs[-1] & 1023 == 0
 write("UnicodeCombining.swift",
       table("unicodeCombiningRuns", pack(runs, 32),
-            ["Runs of equal properties, sorted by start: start << 9 | combining class << 1 | changes,",
-             "where `changes` means that NFC may alter the character or join it to the one before.",
+            ["Runs of equal properties, sorted by start: start << 10 | combining class << 2 |",
+             "decomposes (marks only) << 1 | changes, where `changes` means that NFC may alter the",
+             "character or join it to the one before.",
              f"{len(runs)} runs of 32 bits; below U+0300 everything is zero."]) +
       f"\nlet unicodeCombiningRunCount = {len(runs)}\n" +
       table("unicodeComposites", pack(composites, 16),

@@ -92,9 +92,11 @@ enum Fixtures {
     return found
   }
 
-  static func tokenizer(_ name: String, in folder: String? = nil) throws -> Tokenizer {
+  static func tokenizer(
+    _ name: String, in folder: String? = nil, maximumPieceBytes: Int = 1 << 16
+  ) throws -> Tokenizer {
     var reader = try MetadataReader(path: "\(folder ?? folders[0])/\(name).gguf")
-    return try Tokenizer(try reader.source())
+    return try Tokenizer(try reader.source(), maximumPieceBytes: maximumPieceBytes)
   }
 
   static func lines(_ name: String, in folder: String) throws -> [FixtureLine] {

@@ -66,16 +66,16 @@ final class Tokenizer {
 
   init(_ source: VocabularySource, maximumPieceBytes: Int = 1 << 16) throws {
     var measuring = Arena.measuring()
-    let planned = try Vocabulary(arena: &measuring, source: source)
+    _ = try Vocabulary(arena: &measuring, source: source)
     indexBytes = measuring.used
-    _ = try Encoder(arena: &measuring, vocabulary: planned, maximumPieceBytes: maximumPieceBytes)
+    _ = try Encoder(arena: &measuring, maximumPieceBytes: maximumPieceBytes)
     bytes = measuring.used
     memory = .allocate(byteCount: bytes + 64, alignment: 64)
     memset(memory, 0xA5, bytes + 64)
     var arena = Arena(memory: memory, bytes: bytes)
     vocabulary = try Vocabulary(arena: &arena, source: source)
     encoder = try Encoder(
-      arena: &arena, vocabulary: vocabulary, maximumPieceBytes: maximumPieceBytes)
+      arena: &arena, maximumPieceBytes: maximumPieceBytes)
     try vocabulary.index()
   }
 
@@ -87,7 +87,8 @@ final class Tokenizer {
 
   func encode(_ text: [UInt8], parseSpecial: Bool = false) throws -> [Int32] {
     try text.withBytes { bytes in
-      let out = buffer(Int32.self, bytes.count)
+      // Normalization can make a text three times as long.
+      let out = buffer(Int32.self, 3 * bytes.count)
       defer { free(out) }
       let n = try encoder.encode(bytes, vocabulary, parseSpecial: parseSpecial, into: out)
       return (0..<n).map { out[$0] }

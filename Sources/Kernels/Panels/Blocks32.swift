@@ -26,6 +26,7 @@ enum PanelQ8_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
+    prefetch(panel, 0, of: 1)
     let d = lt_half_low(lt_part0(lt_rows16(panel, offset)))
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, offset &+ 2, &low, &high)
@@ -46,6 +47,7 @@ enum PanelQ4_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
+    prefetch(panel, 0, of: 1)
     let d = lt_half_low(lt_part0(lt_rows16(panel, offset)))
     let packed = lt_rows16(panel, offset &+ 2)
     let low = lt_columns_and(packed, nibbles)
@@ -66,6 +68,7 @@ enum PanelIQ4_NL: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
+    prefetch(panel, 0, of: 1)
     let d = lt_half_low(lt_part0(lt_rows16(panel, offset)))
     let packed = lt_rows16(panel, offset &+ 2)
     let low = lt_signed(lt_lookup_iq4nl(lt_columns_and(packed, nibbles)))
@@ -99,6 +102,7 @@ enum PanelQ5_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
+    prefetch(panel, 0, of: 1)
     let head = lt_rows16(panel, offset)
     let d = lt_half_low(lt_part0(head))
     let h = lt_or(lt_shift_right(lt_part0(head), 16), lt_shift_left(lt_part1(head), 16))
@@ -119,6 +123,7 @@ enum PanelQ5_1: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
+    prefetch(panel, 0, of: 1)
     let head = lt_rows16(panel, offset)
     let d = lt_half_low(lt_part0(head))
     let m = lt_half_high(lt_part0(head))

@@ -56,6 +56,7 @@ enum PanelQ2_K: PanelFormat {
     _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
     _ s1: lt_lanes
   ) {
+    prefetch(panel, n, of: 2)
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, offset &+ 16 &+ 32 &* n, &low, &high)
     let at = 256 &* b &+ 128 &* n
@@ -121,6 +122,7 @@ enum PanelQ3_K: PanelFormat {
     _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
     _ s1: lt_lanes, _ hLow: lt_columns, _ hHigh: lt_columns
   ) {
+    prefetch(panel, n, of: 2)
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, offset &+ 32 &+ 32 &* n, &low, &high)
     let at = 256 &* b &+ 128 &* n

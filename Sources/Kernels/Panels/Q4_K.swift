@@ -55,6 +55,7 @@ enum PanelQ4_K: PanelFormat {
     _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
     _ bit: Int32
   ) {
+    prefetch(panel, c, of: 4)
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, offset &+ 16 &+ 32 &* c, &low, &high)
     let low0 = lt_columns_and(low, nibbles), high0 = lt_columns_and(high, nibbles)
@@ -105,6 +106,7 @@ enum PanelQ5_K: PanelFormat {
     _ bit: Int32, _ h0Low: lt_columns, _ h0High: lt_columns, _ h1Low: lt_columns,
     _ h1High: lt_columns
   ) {
+    prefetch(panel, c, of: 4)
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, offset &+ 48 &+ 32 &* c, &low, &high)
     let low0 = five(low, h0Low), high0 = five(high, h0High)

@@ -127,6 +127,60 @@ enum Unpack {
   }
 }
 
+extension Unpack {
+  /// Columns `from ..< from + width` of a row, with `from` a multiple of 256 and `width` one of the
+  /// format's block.
+  static func columns(
+    _ format: UInt32, _ row: UnsafePointer<UInt8>, _ from: Int, _ width: Int,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    switch format {
+    case Format.f32: memcpy(y, row + 4 &* from, 4 &* width)
+    case Format.f16, Format.bf16:
+      let isHalf = format == Format.f16
+      let p = row + 2 &* from
+      var j = 0
+      while j &+ 16 <= width {
+        let v = isHalf ? lt_load_half(p + 2 &* j) : lt_load_brain(p + 2 &* j)
+        lt_store_floats(y + j, v)
+        j &+= 16
+      }
+      while j < width {
+        y[j] = isHalf ? lt_half(p + 2 &* j) : lt_brain(p + 2 &* j)
+        j &+= 1
+      }
+    case Format.q4_0, Format.q5_0, Format.q5_1, Format.q8_0, Format.iq4_nl:
+      let bytes = blockBytes32(format)
+      var j = 0
+      while j < width {
+        block32(format, row + ((from &+ j) / 32) &* bytes, y + j)
+        j &+= 32
+      }
+    default:
+      block256(format, row + (from / 256) &* blockBytes256(format), y)
+    }
+  }
+
+  private static func blockBytes32(_ format: UInt32) -> Int {
+    switch format {
+    case Format.q8_0: PanelQ8_0.blockBytes
+    case Format.q5_0: PanelQ5_0.blockBytes
+    case Format.q5_1: PanelQ5_1.blockBytes
+    default: PanelQ4_0.blockBytes
+    }
+  }
+
+  private static func blockBytes256(_ format: UInt32) -> Int {
+    switch format {
+    case Format.q2_k: PanelQ2_K.blockBytes
+    case Format.q3_k: PanelQ3_K.blockBytes
+    case Format.q4_k: PanelQ4_K.blockBytes
+    case Format.q5_k: PanelQ5_K.blockBytes
+    default: PanelQ6_K.blockBytes
+    }
+  }
+}
+
 /// The GGUF type numbers; the table with names and sizes is Core's BlockFormat.
 enum Format {
   static var f32: UInt32 { 0 }

@@ -1,7 +1,7 @@
-// In-cache rates of the product kernels: weights of 1 MB, one thread, medians of alternating rounds.
-// GB/s is bytes of weights per second of one call; GMAC/s counts every activation row.
+// In-cache rates of the product kernels on one thread: the lower quartile of alternating rounds of
+// thread CPU time, so that other work on the machine disturbs little. GB/s is bytes of weights per second of one call; GMAC/s counts every activation row.
 //
-//     KernelBench [formats, comma separated] [columns] [megabytes of weights]
+//     KernelBench [formats, comma separated, or all] [columns] [megabytes of weights] [rows n]
 // In the embedded build, which has no print, this program is empty.
 #if !EMBEDDED
 import CPlatform
@@ -15,8 +15,16 @@ let arguments = CommandLine.arguments
 let wanted = arguments.count > 1 ? arguments[1].split(separator: ",").map(String.init) : []
 let columns = arguments.count > 2 ? Int(arguments[2]) ?? 2048 : 2048
 let megabytes = arguments.count > 3 ? Double(arguments[3]) ?? 0.5 : 0.5
-let counts = [1, 2, 4, 8, 16, 64, 512]
-let rounds = 9
+let counts =
+  arguments.count > 4
+  ? arguments[4].split(separator: ",").compactMap { Int($0) } : [1, 2, 4, 8, 16, 64, 512]
+let rounds = megabytes > 4 ? 8 : 24
+
+func cpuNanoseconds() -> Int64 {
+  var t = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t)
+  return Int64(t.tv_sec) * 1_000_000_000 + Int64(t.tv_nsec)
+}
 
 func random(_ bytes: Int) -> UnsafeMutableRawPointer {
   let p = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
@@ -45,7 +53,7 @@ print("columns \(columns), \(megabytes) MB of weights; per n: GB/s of weights (G
 print(pad("", 17) + counts.map { pad("n=\($0)", 16) }.joined())
 for format in formats {
   let name = "\(format)"
-  if !wanted.isEmpty && !wanted.contains(name) { continue }
+  if wanted != ["all"] && !wanted.isEmpty && !wanted.contains(name) { continue }
   let rowBytes = columns / format.blockElements * format.blockBytes
   let rows = max(16, Int(megabytes * 1e6) / rowBytes / 16 * 16)
   let weights = random(rows * rowBytes)
@@ -69,20 +77,20 @@ for format in formats {
     var repeats = counts.map { _ in 1 }
     for round in 0...rounds {
       for (i, n) in counts.enumerated() {
-        let start = lt_now_ns()
+        let start = cpuNanoseconds()
         for _ in 0..<repeats[i] { call(n) }
-        let t = Double(lt_now_ns() - start) / Double(repeats[i])
+        let t = Double(cpuNanoseconds() - start) / Double(repeats[i])
         if round == 0 {
-          repeats[i] = max(1, Int(4e6 / t))
+          repeats[i] = max(1, Int(1e6 / t))
         } else {
           times[i].append(t)
         }
       }
     }
     let line = zip(counts, times).map { n, t in
-      let median = t.sorted()[t.count / 2]
-      let rate = Double(rows * rowBytes) / median
-      let macs = Double(rows * columns * n) / median
+      let quartile = t.sorted()[t.count / 4]
+      let rate = Double(rows * rowBytes) / quartile
+      let macs = Double(rows * columns * n) / quartile
       return pad("\(one(rate)) (\(one(macs)))", 16)
     }
     print(pad(name, 7) + pad("\(level)", 10) + line.joined())
