@@ -29,7 +29,8 @@ let engine: [SwiftSetting] = embedded + [.unsafeFlags(machine)]
 func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(
     name: "Lintel" + name, dependencies: dependencies, path: "Sources/" + name,
-    swiftSettings: engine)
+    exclude: name == "Exports" ? ["lintel.exports"] : [],
+    swiftSettings: engine, linkerSettings: [.linkedLibrary("m")])
 }
 
 func suite(

@@ -180,6 +180,7 @@ public func lintel_plan(
     report.state = try Checked.multiply(plan.session.state, n, "sessions")
     report.cache = try Checked.multiply(plan.session.cache, n, "sessions")
     report.session = try Checked.multiply(plan.session.session, n, "sessions")
+    try report.check()
     MemoryOut.fill(out_memory, report)
     return .ok
   }

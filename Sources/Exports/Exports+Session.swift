@@ -193,10 +193,11 @@ public func lintel_session_logits(
     let count = last == 0 || last > UInt64(Int.max) ? Int.max : Int(last)
     let vocabulary = UInt32(
       truncatingIfNeeded: s.loaded.pointee.model.dimensions.vocabulary)
-    header.pointee.engine.pointee.takeTurn()
-    defer { header.pointee.engine.pointee.endTurn() }
-    return try s.score(last: count) { position, logits in
-      on_logits(user, UInt64(position), logits, vocabulary) != 0
+    return try s.score(last: count, header.pointee.engine) { position, logits in
+      lt_float_restore(header.pointee.hostMode)
+      let answer = on_logits(user, UInt64(position), logits, vocabulary)
+      _ = lt_float_flush()
+      return answer != 0
     }
   }
 }

@@ -75,7 +75,7 @@ package struct Sampler {
   package mutating func setBias(_ token: Int32, _ bias: Float) throws(Failure) {
     if token < 0 || Int(token) >= vocabularyCount {
       throw Failure(
-        .argument, "logit_bias names token \(token), but there are \(vocabularyCount)",
+        .token, "logit_bias names token \(token), but there are \(vocabularyCount)",
         needed: Int64(token), available: Int64(vocabularyCount))
     }
     if !(bias < .infinity) {

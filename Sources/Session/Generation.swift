@@ -162,19 +162,25 @@ extension Session {
     forward?.add(stateCell.base, next, passRows)
   }
 
-  /// Reads everything pending now and hands out the logits of the last `last` positions.
+  /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the
+  /// engine's turn only while it computes, so that `receive` may use the engine.
   package mutating func score(
-    last: Int, _ receive: (_ position: Int, _ logits: Floats) -> Bool
+    last: Int, _ engine: UnsafeMutablePointer<Engine>,
+    _ receive: (_ position: Int, _ logits: Floats) -> Bool
   ) throws(Failure) -> Status {
     try checkIdle("read logits")
     let first = tokenCount - min(last, pending)
     while pending > 0 {
+      engine.pointee.takeTurn()
       if passRows == 0 { beginPass() }
       while forward?.isAtEnd == false { forward?.runLayer() }
+      engine.pointee.endTurn()
       let end = position + passRows
       var row = max(first - position, 0)
       while row < passRows {
+        engine.pointee.takeTurn()
         forward?.logits(row: row, count: 1, into: logits.base)
+        engine.pointee.endTurn()
         hasLogits = position + row + 1 == tokenCount
         if !receive(position + row, logits.base) {
           forward?.finish()

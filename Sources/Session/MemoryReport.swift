@@ -22,6 +22,15 @@ package struct MemoryReport: BitwiseCopyable, Sendable {
 
   package var total: Int { engine + model + scratch + state + cache + session }
 
+  /// Refuses what `total` could not add up.
+  package func check() throws(Failure) {
+    var sum = try Checked.add(engine, model, "the plan's total")
+    sum = try Checked.add(sum, scratch, "the plan's total")
+    sum = try Checked.add(sum, state, "the plan's total")
+    sum = try Checked.add(sum, cache, "the plan's total")
+    _ = try Checked.add(sum, session, "the plan's total")
+  }
+
   package mutating func add(_ m: MemoryReport) {
     engine += m.engine
     model += m.model

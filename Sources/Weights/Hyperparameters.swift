@@ -154,6 +154,9 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
       fileType = try entry.int(upTo: 1 << 30)
       return 3
     }
+    // Read before this pass; here only their repetition matters.
+    if key == "architecture" { return 49 }
+    if key == "alignment" { return 50 }
     return -1
   }
 
