@@ -223,7 +223,7 @@ struct Placement {
       let base = job.weights + start &* rowBytes
       panel = lt_panel(
         group0: base, group1: base + 4 &* rowBytes, group2: base + 8 &* rowBytes,
-        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base + 16 &* rowBytes)
+        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base + max(16 &* rowBytes, 8192))
     } else {
       start = 0
       rowsEnd = rows
