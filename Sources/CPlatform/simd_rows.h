@@ -25,8 +25,10 @@ LT_INLINE lt_octo lt_load32(const uint8_t *p) {
 }
 /* 4x4 transposition of 32-bit words inside every 128-bit quarter of a, b, c, d. */
 #define LT_TRANSPOSE(a, b, c, d)                                                               \
-  lt_lanes ab_lo = __builtin_shufflevector(a, b, LT_LOW), ab_hi = __builtin_shufflevector(a, b, LT_HIGH); \
-  lt_lanes cd_lo = __builtin_shufflevector(c, d, LT_LOW), cd_hi = __builtin_shufflevector(c, d, LT_HIGH); \
+  lt_lanes ab_lo = __builtin_shufflevector(a, b, LT_LOW);                                      \
+  lt_lanes ab_hi = __builtin_shufflevector(a, b, LT_HIGH);                                     \
+  lt_lanes cd_lo = __builtin_shufflevector(c, d, LT_LOW);                                      \
+  lt_lanes cd_hi = __builtin_shufflevector(c, d, LT_HIGH);                                     \
   lt_lanes t0 = __builtin_shufflevector(ab_lo, cd_lo, LT_LOW2);                                \
   lt_lanes t1 = __builtin_shufflevector(ab_lo, cd_lo, LT_HIGH2);                               \
   lt_lanes t2 = __builtin_shufflevector(ab_hi, cd_hi, LT_LOW2);                                \
@@ -78,8 +80,10 @@ LT_INLINE void lt_rows32(lt_panel p, ptrdiff_t offset, void *low, void *high) {
 #define LT_Q02 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
 #define LT_Q13 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
 #define LT_CROSS(q)                                                                            \
-  lt_join(__builtin_shufflevector(even[0], odd[0], q), __builtin_shufflevector(even[1], odd[1], q), \
-          __builtin_shufflevector(even[2], odd[2], q), __builtin_shufflevector(even[3], odd[3], q))
+  lt_join(__builtin_shufflevector(even[0], odd[0], q),                                         \
+          __builtin_shufflevector(even[1], odd[1], q),                                         \
+          __builtin_shufflevector(even[2], odd[2], q),                                         \
+          __builtin_shufflevector(even[3], odd[3], q))
   lt_columns l = LT_CROSS(LT_Q02), h = LT_CROSS(LT_Q13);
   memcpy(low, &l, sizeof l);
   memcpy(high, &h, sizeof h);
@@ -151,6 +155,8 @@ LT_INLINE lt_lanes lt_signed_pair_low(lt_lanes a) {
   typedef int16_t s16x32 __attribute__((vector_size(64)));
   return (lt_lanes)(((s16x32)lt_pair_low(a) << 8) >> 8);
 }
-LT_INLINE lt_lanes lt_signed_pair_high(lt_lanes a) { return lt_signed_pair_low(lt_shift_right(a, 16)); }
+LT_INLINE lt_lanes lt_signed_pair_high(lt_lanes a) {
+  return lt_signed_pair_low(lt_shift_right(a, 16));
+}
 
 #endif
