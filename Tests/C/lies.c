@@ -3,6 +3,9 @@
  *
  *   lies MODEL
  */
+#define _GNU_SOURCE
+#include <unistd.h>
+
 #include "check.h"
 #include "gguf_map.h"
 
@@ -215,6 +218,25 @@ static void tensors(void) {
   GETS(MISSING, "tensor ");
 }
 
+/* Each category fits in 64 bits and their sum does not. */
+static void sums(void) {
+  char path[] = "/tmp/lintel-lies-XXXXXX";
+  lintel_session_options o = LINTEL_SESSION_OPTIONS_INIT;
+  lintel_memory m = LINTEL_MEMORY_INIT;
+  const int fd = mkstemp(path);
+  uint64_t largest;
+  put(key("kimi-linear.context_length") + 4, 4, 1 << 30);
+  if (!CHECK(fd >= 0 && write(fd, copy, size) == (ssize_t)size)) return;
+  close(fd);
+  o.context_tokens = 1 << 30;
+  CHECK(lintel_plan(path, NULL, NULL, &o, 1, &m, NULL) == LINTEL_OK);
+  largest = m.cache_bytes > m.session_bytes ? m.cache_bytes : m.session_bytes;
+  for (uint32_t n = (uint32_t)(INT64_MAX / largest) - 3; n; n = n > 1u << 31 ? 0 : n * 2)
+    REFUSED(lintel_plan(path, NULL, NULL, &o, n, &m, &error), LINTEL_ERR_LIMIT, "");
+  unlink(path);
+  fresh();
+}
+
 int main(int argc, char **argv) {
   lintel_engine_options options = LINTEL_ENGINE_OPTIONS_INIT;
   lintel_model *model;
@@ -235,6 +257,7 @@ int main(int argc, char **argv) {
   keys();
   twice();
   tensors();
+  sums();
   CHECK(lintel_engine_destroy(engine) == LINTEL_OK);
   free(copy);
   free(file);
