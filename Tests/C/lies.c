@@ -230,6 +230,7 @@ static void sums(void) {
   close(fd);
   o.context_tokens = 1 << 30;
   CHECK(lintel_plan(path, NULL, NULL, &o, 1, &m, NULL) == LINTEL_OK);
+  if (!m.total_bytes) return;
   largest = m.cache_bytes > m.session_bytes ? m.cache_bytes : m.session_bytes;
   for (uint32_t n = (uint32_t)(INT64_MAX / largest) - 3; n; n = n > 1u << 31 ? 0 : n * 2)
     REFUSED(lintel_plan(path, NULL, NULL, &o, n, &m, &error), LINTEL_ERR_LIMIT, "");
