@@ -1,7 +1,6 @@
 # make            build/liblintel.a, the shipped archive, and the lintel tool
 # make test       everything that proves them
 # make install    PREFIX=/usr/local
-# make aarch64    build/aarch64/liblintel.a, for 64-bit Arm
 
 PREFIX ?= /usr/local
 SWIFT ?= swift

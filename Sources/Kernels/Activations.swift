@@ -3,10 +3,10 @@
 //   blocks of 32    int8 quants, one scale per 32 columns    for Q8_0 Q4_0 Q5_0 Q5_1 IQ4_NL weights
 //   blocks of 256   int8 quants, one scale per 256 columns   for Q2_K Q3_K Q4_K Q5_K Q6_K weights
 //
-// scale = max |x| / 127 and quant = x / scale to the nearest, ties to even. Each form keeps the sums
-// of its quants over 32 columns, the second also over 16, as int16: they stand in for the offsets
-// and minimums of the weight formats. A block with an infinity or a NaN gets quants of zero and that
-// scale, so its products are NaN; a block below 2^-100 counts as zero.
+// scale = max |x| / 127 and quant = x / scale to the nearest, ties to even. Each form keeps the
+// sums of its quants over 32 columns, the second also over 16, as int16: they stand in for the
+// offsets and minimums of the weight formats. A block with an infinity or a NaN gets quants of zero
+// and that scale, so its products are NaN; a block below 2^-100 counts as zero.
 
 import CPlatform
 import LintelCore

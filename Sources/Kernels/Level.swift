@@ -8,7 +8,7 @@ package enum Level: UInt8, BitwiseCopyable, Sendable {
   /// AVX-512 with VNNI.
   case wide
 
-  /// Asks the processor, which takes microseconds in a virtual machine: once per engine, not per call.
+  /// Asks the processor, which takes microseconds in a virtual machine: not for every product.
   package static func detect() -> Level {
     #if arch(x86_64)
       return lt_has_wide() != 0 ? .wide : .baseline

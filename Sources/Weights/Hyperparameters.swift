@@ -34,7 +34,7 @@ package enum ModelLimits {
   package static var blocks: Int { 1024 }
   package static var width: Int { 1 << 20 }
   package static var heads: Int { 4096 }
-  package static var vocabulary: Int { 1 << 22 }
+  package static var vocabulary: Int { (1 << 21) - 1 }
   package static var experts: Int { 4096 }
   package static var context: Int { 1 << 30 }
 }

@@ -13,7 +13,9 @@ import Testing
   for b in 0..<8 { values[256 + 32 * b] = -127 }
   x.fill(values)
   let q = x.activations.form32
-  for j in 1..<32 { #expect(Float(q.quants[256 + j]) == (Float(j) + 0.5).rounded(.toNearestOrEven)) }
+  for j in 1..<32 {
+    #expect(Float(q.quants[256 + j]) == (Float(j) + 0.5).rounded(.toNearestOrEven))
+  }
   #expect(q.scales[8] == 1)
   for r in 0..<2 {
     for b in 0..<8 {

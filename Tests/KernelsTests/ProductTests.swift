@@ -99,7 +99,7 @@ func bitsDependOnOneRowPairAlone(_ f: BlockFormat) throws {
         for split in [1, 5, 16] where split < rows {
           for n in [1, 3] {
             var parts = [Float](repeating: 0, count: n * stride)
-            for from in stride_(rows, split) {
+            for from in starts(rows, split) {
               let y = product(
                 w, x, rows: n, weightRows: from..<min(from + split, rows), float: float)
               for r in 0..<n {
@@ -118,7 +118,9 @@ func bitsDependOnOneRowPairAlone(_ f: BlockFormat) throws {
   }
 }
 
-private func stride_(_ end: Int, _ by: Int) -> [Int] { Array(Swift.stride(from: 0, to: end, by: by)) }
+private func starts(_ end: Int, _ step: Int) -> [Int] {
+  Array(Swift.stride(from: 0, to: end, by: step))
+}
 
 @Test(arguments: allFormats)
 func addingAddsTheSameProduct(_ f: BlockFormat) throws {

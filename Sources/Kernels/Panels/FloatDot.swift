@@ -1,9 +1,9 @@
 // Products with float activations: F32, F16 and BF16 weights always, the quantised formats when
 // exact activations are asked for.
 //
-// A dot product is sixteen sums, sum l over the columns l, l + 16, l + 32 ..., each a chain of fused
-// multiply-adds; then the sixteen are halved four times. The order depends on the number of columns
-// alone, so tiles of four weight rows and four activation rows change no bit.
+// A dot product is sixteen sums, sum l over the columns l, l + 16, l + 32 ..., each a chain of
+// fused multiply-adds; then the sixteen are halved four times. The order depends on the number of
+// columns alone, so tiles of four weight rows and four activation rows change no bit.
 
 import CPlatform
 

@@ -21,7 +21,7 @@ enum FloatTile {
       if rows == 4 && lt_has_32_vectors() != 0 {
         fourByFour(source, w, stride, x, width, s)
       } else {
-        for r in 0..<rows { oneByFour(source, w + r &* stride, x, width, s + r, rows) }
+        for r in 0..<rows { oneByFour(source, w + r &* stride, stride, x, width, s + r, rows) }
       }
       a &+= 4
     }
@@ -34,6 +34,20 @@ enum FloatTile {
         }
       }
       a &+= 1
+    }
+  }
+
+  /// Asks for what comes after these four rows, in file order, at the rate at which they are read.
+  @inline(__always)
+  private static func prefetch<S: FloatSource>(
+    _: S.Type, _ w: UnsafeRawPointer, _ stride: Int, _ at: Int
+  ) {
+    let ahead = w + (max(4 &* stride, 8192) &+ 4 &* at)
+    lt_prefetch(ahead)
+    lt_prefetch(ahead + 64)
+    if S.bytes == 4 {
+      lt_prefetch(ahead + 128)
+      lt_prefetch(ahead + 192)
     }
   }
 
@@ -68,6 +82,7 @@ enum FloatTile {
     var j = 0
     while j &+ 16 <= width {
       let v = load(x, j), at = j &* S.bytes
+      prefetch(S.self, w, stride, at)
       s0 = lt_fma_four(S.load(w + at), v, s0)
       s1 = lt_fma_four(S.load(w1 + at), v, s1)
       s2 = lt_fma_four(S.load(w2 + at), v, s2)
@@ -99,12 +114,14 @@ enum FloatTile {
 
   @inline(__always)
   private static func oneByFour<S: FloatSource>(
-    _: S.Type, _ w: UnsafeRawPointer, _ x: FourRows, _ width: Int,
+    _: S.Type, _ w: UnsafeRawPointer, _ rowBytes: Int, _ x: FourRows, _ width: Int,
     _ sums: UnsafeMutablePointer<lt_floats>, _ stride: Int
   ) {
     var s = lt_join_floats(sums[0], sums[stride], sums[2 &* stride], sums[3 &* stride])
+    let ahead = w + max(4 &* rowBytes, 8192)
     var j = 0
     while j &+ 16 <= width {
+      lt_prefetch(ahead + j &* S.bytes)
       s = lt_fma_four(S.load(w + j &* S.bytes), load(x, j), s)
       j &+= 16
     }
@@ -125,6 +142,7 @@ enum FloatTile {
     var j = 0
     while j &+ 16 <= width {
       let v = lt_load_floats(x + j), at = j &* S.bytes
+      prefetch(S.self, w, stride, at)
       s0 = lt_fma(S.load(w + at), v, s0)
       s1 = lt_fma(S.load(w1 + at), v, s1)
       s2 = lt_fma(S.load(w2 + at), v, s2)

@@ -2,8 +2,8 @@
 //
 // A panel's blocks are loaded row by row, transposed while still packed, and unpacked so that one
 // vector holds four columns of sixteen rows. An activation's four bytes are broadcast and meet all
-// sixteen rows in one instruction; nothing is ever summed across lanes, and a block is unpacked once
-// for all activation rows. With sum(b) the exact integer of block b,
+// sixteen rows in one instruction; nothing is ever summed across lanes, and a block is unpacked
+// once for all activation rows. With sum(b) the exact integer of block b,
 //
 //     y[o] = fma(x scale[b], weight scale[o, b] * Float(sum(b)), y[o])    b = 0, 1, 2 ...
 //
@@ -223,7 +223,7 @@ struct Placement {
       let base = job.weights + start &* rowBytes
       panel = lt_panel(
         group0: base, group1: base + 4 &* rowBytes, group2: base + 8 &* rowBytes,
-        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base + 16 &* rowBytes)
+        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base + max(16 &* rowBytes, 8192))
     } else {
       start = 0
       rowsEnd = rows

@@ -1,9 +1,9 @@
-// Q4_K and Q5_K: 256 columns in eight sub-blocks of 32, each with a scale and a minimum of six bits.
+// Q4_K and Q5_K: 256 columns in eight sub-blocks of 32 with scales and minimums of six bits.
 //
 //   Q4_K  144 bytes   d:2  dmin:2  scales:12  q:128          w = d s[j] q - dmin m[j]
 //   Q5_K  176         d:2  dmin:2  scales:12  h:32  q:128    w = d s[j] (q + 16 h) - dmin m[j]
 //
-// Bytes 32c ..< 32c + 32 of q hold sub-block 2c in their low halves and 2c + 1 in their high halves.
+// Bytes 32c ..< 32c + 32 of q hold sub-block 2c in their low halves, 2c + 1 in their high halves.
 // Byte l of h holds bit 4 of column l of sub-block j in its bit j.
 
 import CPlatform
