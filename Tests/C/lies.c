@@ -218,6 +218,42 @@ static void tensors(void) {
   GETS(MISSING, "tensor ");
 }
 
+static int32_t count_ends(void *user, const lintel_event *event) {
+  int *ends = user;
+  if (event->kind == LINTEL_EVENT_END && event->finish == LINTEL_FINISH_ERROR) ++*ends;
+  return LINTEL_CONTINUE;
+}
+
+/* Weights that are no numbers: the generation ends once, with an error; the session is poisoned until
+ * it is reset, and nothing else is. */
+static void no_numbers(void) {
+  static const int32_t ids[4] = {5, 17, 300, 2};
+  unsigned char *weights =
+      copy + map.data + gguf_number(tensor_type("output_norm.weight") + 4, 8);
+  lintel_session *session;
+  lintel_model *model;
+  lintel_position p = {(uint32_t)sizeof(lintel_position), 0, 0, 0};
+  lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
+  o.flags = LINTEL_GENERATE_RAW;
+  memset(weights, 0xFF, 256);
+  CHECK(lintel_model_open_bytes(engine, copy, copied, NULL, &model, NULL) == LINTEL_OK);
+  session = open_session(model, 32);
+  for (int i = 0; i < 2; i++) {
+    int ends = 0;
+    CHECK(lintel_session_feed_tokens(session, ids, 4, NULL) == LINTEL_OK);
+    REFUSED(lintel_session_generate(session, &o, count_ends, &ends, NULL, &error), LINTEL_ERR_STATE,
+            "no token can be sampled");
+    CHECK(ends == 1);
+    REFUSED(lintel_session_feed_tokens(session, ids, 4, &error), LINTEL_ERR_POISONED, "reset");
+    REFUSED(lintel_session_step(session, 0, NULL, &error), LINTEL_ERR_POISONED, "reset");
+    CHECK(ends == 1);
+    CHECK(lintel_session_position(session, &p) == LINTEL_OK);
+    CHECK(lintel_session_reset(session, NULL) == LINTEL_OK);
+  }
+  CHECK(lintel_session_destroy(session) == LINTEL_OK && lintel_model_close(model) == LINTEL_OK);
+  fresh();
+}
+
 /* Each category fits in 64 bits and their sum does not. */
 static void sums(void) {
   char path[] = "/tmp/lintel-lies-XXXXXX";
@@ -259,6 +295,7 @@ int main(int argc, char **argv) {
   twice();
   tensors();
   sums();
+  no_numbers();
   CHECK(lintel_engine_destroy(engine) == LINTEL_OK);
   free(copy);
   free(file);
