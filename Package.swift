@@ -29,7 +29,6 @@ let engine: [SwiftSetting] = embedded + [.unsafeFlags(machine)]
 func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(
     name: "Lintel" + name, dependencies: dependencies, path: "Sources/" + name,
-    exclude: name == "Exports" ? ["lintel.exports"] : [],
     swiftSettings: engine, linkerSettings: [.linkedLibrary("m")])
 }
 

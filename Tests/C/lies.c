@@ -3,6 +3,9 @@
  *
  *   lies MODEL
  */
+#define _GNU_SOURCE
+#include <unistd.h>
+
 #include "check.h"
 #include "gguf_map.h"
 
@@ -215,6 +218,62 @@ static void tensors(void) {
   GETS(MISSING, "tensor ");
 }
 
+static int32_t count_ends(void *user, const lintel_event *event) {
+  int *ends = user;
+  if (event->kind == LINTEL_EVENT_END && event->finish == LINTEL_FINISH_ERROR) ++*ends;
+  return LINTEL_CONTINUE;
+}
+
+/* Weights that are no numbers: the generation ends once, with an error; the session is poisoned until
+ * it is reset, and nothing else is. */
+static void no_numbers(void) {
+  static const int32_t ids[4] = {5, 17, 300, 2};
+  unsigned char *weights =
+      copy + map.data + gguf_number(tensor_type("output_norm.weight") + 4, 8);
+  lintel_session *session;
+  lintel_model *model;
+  lintel_position p = {(uint32_t)sizeof(lintel_position), 0, 0, 0};
+  lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
+  o.flags = LINTEL_GENERATE_RAW;
+  memset(weights, 0xFF, 256);
+  CHECK(lintel_model_open_bytes(engine, copy, copied, NULL, &model, NULL) == LINTEL_OK);
+  session = open_session(model, 32);
+  for (int i = 0; i < 2; i++) {
+    int ends = 0;
+    CHECK(lintel_session_feed_tokens(session, ids, 4, NULL) == LINTEL_OK);
+    REFUSED(lintel_session_generate(session, &o, count_ends, &ends, NULL, &error), LINTEL_ERR_STATE,
+            "no token can be sampled");
+    CHECK(ends == 1);
+    REFUSED(lintel_session_feed_tokens(session, ids, 4, &error), LINTEL_ERR_POISONED, "reset");
+    REFUSED(lintel_session_step(session, 0, NULL, &error), LINTEL_ERR_POISONED, "reset");
+    CHECK(ends == 1);
+    CHECK(lintel_session_position(session, &p) == LINTEL_OK);
+    CHECK(lintel_session_reset(session, NULL) == LINTEL_OK);
+  }
+  CHECK(lintel_session_destroy(session) == LINTEL_OK && lintel_model_close(model) == LINTEL_OK);
+  fresh();
+}
+
+/* Each category fits in 64 bits and their sum does not. */
+static void sums(void) {
+  char path[] = "/tmp/lintel-lies-XXXXXX";
+  lintel_session_options o = LINTEL_SESSION_OPTIONS_INIT;
+  lintel_memory m = LINTEL_MEMORY_INIT;
+  const int fd = mkstemp(path);
+  uint64_t largest;
+  put(key("kimi-linear.context_length") + 4, 4, 1 << 30);
+  if (!CHECK(fd >= 0 && write(fd, copy, size) == (ssize_t)size)) return;
+  close(fd);
+  o.context_tokens = 1 << 30;
+  CHECK(lintel_plan(path, NULL, NULL, &o, 1, &m, NULL) == LINTEL_OK);
+  if (!m.total_bytes) return;
+  largest = m.cache_bytes > m.session_bytes ? m.cache_bytes : m.session_bytes;
+  for (uint32_t n = (uint32_t)(INT64_MAX / largest) - 3; n; n = n > 1u << 31 ? 0 : n * 2)
+    REFUSED(lintel_plan(path, NULL, NULL, &o, n, &m, &error), LINTEL_ERR_LIMIT, "");
+  unlink(path);
+  fresh();
+}
+
 int main(int argc, char **argv) {
   lintel_engine_options options = LINTEL_ENGINE_OPTIONS_INIT;
   lintel_model *model;
@@ -235,6 +294,8 @@ int main(int argc, char **argv) {
   keys();
   twice();
   tensors();
+  sums();
+  no_numbers();
   CHECK(lintel_engine_destroy(engine) == LINTEL_OK);
   free(copy);
   free(file);

@@ -191,6 +191,12 @@ static void session_arguments(host h) {
   o.context_tokens = 1 << 29;
   REFUSED(lintel_session_create(h.model, &o, &s, &error), LINTEL_ERR_LIMIT, "context_tokens");
   o.context_tokens = 16;
+  o.reserved0 = 1;
+  REFUSED(lintel_session_create(h.model, &o, &s, &error), R, "lintel_session_options");
+  o.reserved0 = 0;
+  o.cache = 3;
+  REFUSED(lintel_session_create(h.model, &o, &s, &error), A, "cache is 3");
+  o.cache = LINTEL_CACHE_F32;
   CHECK(lintel_session_create(h.model, &o, &s, NULL) == LINTEL_OK);
 
   REFUSED(lintel_session_feed_tokens(NULL, ids, 8, &error), A, "session");
@@ -330,6 +336,22 @@ static void closed_handles(void) {
   free(h.block);
 }
 
+/* A model of words alone has no sessions. */
+static void vocabulary_only(void) {
+  host h = open_host(path, 24u << 20, 1);
+  lintel_model_options o = LINTEL_MODEL_OPTIONS_INIT;
+  lintel_model *words;
+  lintel_session *s;
+  int32_t out[8];
+  size_t count;
+  o.flags = LINTEL_MODEL_VOCABULARY_ONLY;
+  CHECK(lintel_model_open(h.engine, path, &o, &words, NULL) == LINTEL_OK);
+  CHECK(lintel_model_tokenize(words, "a b", 3, 0, out, 8, &count, NULL) == LINTEL_OK && count > 0);
+  REFUSED(lintel_session_create(words, NULL, &s, &error), LINTEL_ERR_STATE, "vocabulary");
+  CHECK(s == NULL && lintel_model_close(words) == LINTEL_OK);
+  close_host(h);
+}
+
 int main(int argc, char **argv) {
   host h;
   path = argc > 1 ? argv[1] : "";
@@ -341,5 +363,6 @@ int main(int argc, char **argv) {
   generate_arguments(h);
   close_host(h);
   closed_handles();
+  vocabulary_only();
   return report("misuse");
 }

@@ -44,6 +44,7 @@ final class Host {
     var s = lintel_session_options()
     s.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     s.context_tokens = settings.context
+    s.cache = UInt32(settings.isFloat ? LINTEL_CACHE_F32 : LINTEL_CACHE_AUTO)
     var plan = lintel_memory()
     plan.struct_size = UInt32(MemoryLayout<lintel_memory>.size)
     try check { lintel_plan(path, &e, &m, &s, 1, &plan, $0) }
