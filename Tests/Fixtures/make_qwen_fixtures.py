@@ -289,8 +289,8 @@ def prompts(model, c, kinds, reference):
         while margin < CLOSE:
             ids = torch.randint(0, c["vocab"], (n,), generator=generator).tolist()
             logits, margin = run(model, ids, c)
-        whole = 65 if c["type"] == Q.F32 and c["arch"] == "qwen35" else 8
-        rows = n if n <= whole else 8 if n <= 65 else 4
+        most = 32 if c["type"] == Q.F32 and c["arch"] == "qwen35" else 8
+        rows = min(n, most) if n <= 65 else 4
         best = logits.max(-1)
         summary = torch.stack(
             [best.indices.float(), best.values, logits.logsumexp(-1)], dim=1)
