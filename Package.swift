@@ -90,5 +90,6 @@ let package = Package(
     suite("Sampling", ["LintelCore", "LintelSampling"]),
     suite("Kernels", ["CPlatform", "LintelCore", "LintelKernels"], exclude: ["gguf_vectors.py"]),
     suite("Parity", ["CLintel", "LintelExports"]),
+    suite("Model", ["CLintel", "LintelExports"]),
   ]
 )
