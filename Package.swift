@@ -62,6 +62,8 @@ let package = Package(
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
     suite("Core", ["LintelCore"]),
-    suite("Kernels", ["CPlatform", "LintelCore", "LintelKernels"], exclude: ["gguf_vectors.py"]),
+    suite(
+      "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
+      exclude: ["gguf_vectors.py", "objects.sh"]),
   ]
 )
