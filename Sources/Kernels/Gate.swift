@@ -1,14 +1,15 @@
-// SwiGLU between the two halves of a feed-forward layer: gate ← silu(gate) · up.
+// Elementwise steps between products: SwiGLU, output gates, weighted sums.
 
 import CPlatform
 import LintelCore
 
 package enum Gate {
-  package static func swiglu(_ gate: Floats, _ up: ConstFloats, _ count: Int) {
+  /// y = silu(gate) · up
+  package static func swiglu(_ gate: Floats, _ up: ConstFloats, _ count: Int, into y: Floats) {
     var i = 0
     while i < count {
       let n = count - i
-      gate.store(Elementary.silu(gate.lanes(i, count: n)) * up.lanes(i, count: n), i, count: n)
+      y.store(Elementary.silu(gate.lanes(i, count: n)) * up.lanes(i, count: n), i, count: n)
       i += 8
     }
   }

@@ -54,8 +54,17 @@ package struct ShortConvolutionJob: ParallelJob {
   private func column(_ c: Int, _ count: Int) {
     let taps = kernel
     var w = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
-    for i in 0..<count {
-      for j in 0..<taps { w[j][i] = weight[(c + i) * taps + j] }
+    if taps == 4 && count == 8 {
+      // Eight channels of four taps, dealt out by shuffles.
+      let all = UnsafeRawPointer(weight + c * 4).loadUnaligned(as: SIMD32<Float>.self)
+      w[0] = all.evenHalf.evenHalf
+      w[1] = all.oddHalf.evenHalf
+      w[2] = all.evenHalf.oddHalf
+      w[3] = all.oddHalf.oddHalf
+    } else {
+      for i in 0..<count {
+        for j in 0..<taps { w[j][i] = weight[(c + i) * taps + j] }
+      }
     }
     var window = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
     for j in 0..<(taps - 1) { window[j] = (history + j * stride).lanes(c, count: count) }

@@ -92,10 +92,10 @@ package struct Dimensions: BitwiseCopyable, Sendable {
 @inlinable package func roundUp(_ floats: Int) -> Int { (floats + 15) & ~15 }
 
 extension DeltaMixer {
-  /// qkv | decay | beta | gate | output | two bottlenecks
+  /// qkv | decay | beta | gate | beta and decay interleaved | two bottlenecks
   var rowFloats: Int {
     roundUp(channels) + roundUp(decayTotal) + roundUp(shape.valueHeads)
-      + roundUp(valueTotal) + roundUp(max(valueTotal, 2 * shape.valueHeads)) + bottleneckFloats
+      + roundUp(valueTotal) + roundUp(2 * shape.valueHeads) + bottleneckFloats
   }
 
   var bottleneckFloats: Int {

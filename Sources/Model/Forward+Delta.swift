@@ -13,7 +13,7 @@ extension Forward {
     let decay = carver.take(m.decayTotal)
     let beta = carver.take(m.shape.valueHeads)
     let gate = carver.take(m.valueTotal)
-    let output = carver.take(max(m.valueTotal, 2 * m.shape.valueHeads))
+    let both = carver.take(2 * m.shape.valueHeads)
     var input = workspace.input
     input.columns = embeddingWidth
 
@@ -27,7 +27,7 @@ extension Forward {
       add(m.projections[i].linear, qkv + m.projections[i].column, channels)
     }
     if case .withBeta = m.decay {
-      add(m.beta, output, m.beta.matrix.rows)
+      add(m.beta, both, m.beta.matrix.rows)
     } else {
       add(m.beta, beta, m.beta.matrix.rows)
     }
@@ -49,20 +49,17 @@ extension Forward {
     case .full(let l): add(l, gate, m.valueTotal)
     }
     product(count)
-    if case .withBeta = m.decay { split(m, output, beta, decay) }
+    if case .withBeta = m.decay { split(m, both, beta, decay) }
     if let decayDown, case .lowRank(let down, let up) = m.decay {
       bottleneck(decayDown, down.matrix.rows, up, decay, m.decayTotal)
     }
     if let gateDown, case .lowRank(let down, let up) = m.gate {
       bottleneck(gateDown, down.matrix.rows, up, gate, m.valueTotal)
     }
-    recur(m, layer, qkv: qkv, decay: decay, beta: beta, gate: gate, output: output)
-
+    // No product reads the input any more: the recurrence writes the next one straight into it.
     input.columns = m.valueTotal
-    for t in 0..<rows {
-      (input.floats + t * m.valueTotal).update(
-        from: output + t * m.valueTotal, count: m.valueTotal)
-    }
+    recur(
+      m, layer, qkv: qkv, decay: decay, beta: beta, gate: gate, output: input.floats.base)
     quantise(input, rows, forms(m.output))
     addProduct(m.output, input)
   }

@@ -168,8 +168,7 @@ struct SwigluJob: ParallelJob {
     let width = input.columns
     let mine = share(rows, part: part, parts: parts)
     for t in mine {
-      Gate.swiglu(gate + t * width, up + t * width, width)
-      (input.floats + t * width).update(from: gate + t * width, count: width)
+      Gate.swiglu(gate + t * width, up + t * width, width, into: input.floats + t * width)
     }
     input.quantise(rows: mine, forms: forms)
   }

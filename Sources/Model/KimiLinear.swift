@@ -45,18 +45,17 @@ enum KimiLinear {
     let d = try b.need(h.kdaHeadDim, "kda.head_dim")
     let kernel = try Bind.kernel(h, b)
     let inner = try Checked.multiply(heads, d, "kda heads")
-    var projections = InlineArray<3, Projection>(
-      repeating: Projection(
-        linear: Linear(matrix: Matrix(start: h.name.start, format: .f32, columns: 0, rows: 0), id: -1),
-        column: 0))
+    var projections: InlineArray<3, Projection>
     var count = 1
     if b.has(block, "attn_qkv.weight") {
-      projections[0] = Projection(
-        linear: try b.linear(block, "attn_qkv.weight", columns: e, rows: 3 * inner), column: 0)
+      projections = InlineArray(
+        repeating: Projection(
+          linear: try b.linear(block, "attn_qkv.weight", columns: e, rows: 3 * inner), column: 0))
     } else {
       count = 3
-      projections[0] = Projection(
-        linear: try b.linear(block, "attn_q.weight", columns: e, rows: inner), column: 0)
+      projections = InlineArray(
+        repeating: Projection(
+          linear: try b.linear(block, "attn_q.weight", columns: e, rows: inner), column: 0))
       projections[1] = Projection(
         linear: try b.linear(block, "attn_k.weight", columns: e, rows: inner), column: inner)
       projections[2] = Projection(

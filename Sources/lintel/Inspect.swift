@@ -13,7 +13,13 @@ struct Info: ParsableCommand {
   @Flag(name: .long, help: "One JSON object.") var json = false
 
   func run() throws {
-    let runtime = try Runtime(path: file.model, EngineSettings(sessions: 0))
+    let runtime: Runtime
+    do {
+      runtime = try Runtime(path: file.model, EngineSettings(sessions: 0))
+    } catch {
+      if json { print(try lintel.json(["runs": false, "reason": "\(error)"])) }
+      throw error
+    }
     let i = try runtime.info()
     let name = withUnsafeBytes(of: i.name) {
       String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
