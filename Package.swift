@@ -88,7 +88,10 @@ let package = Package(
     suite("Core", ["LintelCore"]),
     suite("Text", ["LintelCore", "LintelText"]),
     suite("Sampling", ["LintelCore", "LintelSampling"]),
-    suite("Kernels", ["CPlatform", "LintelCore", "LintelKernels"], exclude: ["gguf_vectors.py"]),
+    suite(
+      "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
+      exclude: ["gguf_vectors.py", "objects.sh"]),
     suite("Parity", ["CLintel", "LintelExports"]),
+    suite("Model", ["CLintel", "LintelExports"]),
   ]
 )

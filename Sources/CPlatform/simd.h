@@ -17,7 +17,7 @@
 
 #if defined(LINTEL_SCALAR_ONLY)
 #define LT_SCALAR 1
-#elif defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#elif defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && defined(__AVX512VL__)
 #define LT_VNNI 1
 #include <immintrin.h>
 #elif defined(__AVX2__)

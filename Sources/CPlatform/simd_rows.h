@@ -141,11 +141,36 @@ LT_INLINE lt_columns lt_lookup_iq4nl(lt_columns a) {
   return lt_lookup(a, values);
 }
 
-/* Bits n ... n + 3 of every lane, each as bit 4 of one of the lane's bytes. */
+/* Bits n ... n + 3 of every lane, n a multiple of 4, each as bit 4 of one of the lane's bytes. */
 LT_INLINE lt_lanes lt_spread_bits(lt_lanes h, int32_t n) {
+#if defined(LT_VNNI)
+  /* byte j gets the eight bits of its 64-bit word from bit n + j - 4 on, around the end if need be */
+  int64_t from = ((int64_t)((n - 4) & 63)) * 0x01010101 + 0x03020100;
+  int64_t from_odd = ((int64_t)((n + 28) & 63)) * 0x01010101 + 0x03020100;
+  __m512i at = _mm512_set1_epi64((from & 0x3F3F3F3F) | (from_odd & 0x3F3F3F3F) << 32);
+  return (lt_lanes)_mm512_multishift_epi64_epi8(at, (__m512i)h) & 0x10101010;
+#elif defined(LT_AVX2)
+  /* the byte that holds the bits, four times; then one bit of each */
+  __m256i copy = _mm256_add_epi8(
+      _mm256_set1_epi8((char)(n / 8)),
+      _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0C0C0C0C, 0, 0x04040404, 0x08080808,
+                        0x0C0C0C0C));
+  __m256i bits = _mm256_set1_epi32(n % 8 ? (int32_t)0x80402010 : 0x08040201);
+  union {
+    lt_lanes v;
+    __m256i h[2];
+  } u;
+  u.v = h;
+  for (int i = 0; i < 2; i++) {
+    __m256i x = _mm256_and_si256(_mm256_shuffle_epi8(u.h[i], copy), bits);
+    u.h[i] = _mm256_and_si256(_mm256_cmpeq_epi8(x, bits), _mm256_set1_epi8(16));
+  }
+  return u.v;
+#else
   lt_lanes x = lt_shift_right(h, n) & 15;
   /* copies of x at bits 0, 7, 14 and 21 put bit j of copy j at bit 8j */
   return ((x * 0x00204081) & 0x01010101) << 4;
+#endif
 }
 
 /* Bytes 0 and 1, or 2 and 3, of every lane as two int16; and the same for signed bytes. */

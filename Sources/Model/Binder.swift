@@ -77,6 +77,15 @@ package struct Binder {
 
   func has(_ block: Int, _ suffix: StaticString) -> Bool { find(block, suffix) != nil }
 
+  /// Refuses a tensor that stands for a known arrangement which this engine does not have.
+  func refuse(
+    _ block: Int, _ suffix: StaticString, _ arrangement: StaticString
+  ) throws(Failure) {
+    if let slot = find(block, suffix) {
+      throw Failure(.unsupported, "tensor \(slot.entry.name) is \(arrangement), which is not supported")
+    }
+  }
+
   /// N of a name `blk.N.…`
   static func block(_ name: Bytes) -> Int? {
     if !name.hasPrefix("blk.") { return nil }
@@ -153,10 +162,15 @@ package struct Binder {
   /// multi-token-prediction blocks, which plain decoding leaves alone.
   func refuseUnused(beyond layers: Int) throws(Failure) {
     for i in 0..<directory.slots.count where !directory.slots[i].isUsed {
-      if let block = Binder.block(directory.slots[i].entry.name), block >= layers { continue }
+      let name = directory.slots[i].entry.name
+      if let block = Binder.block(name), block >= layers { continue }
+      if name.hasPrefix("v.") || name.hasPrefix("mm.") {
+        throw Failure(
+          .unsupported, "tensor \(name) belongs to a vision tower; only text models are supported")
+      }
       throw Failure(
         .unsupported,
-        "tensor \(directory.slots[i].entry.name) is not part of a \(architecture.name) text model")
+        "tensor \(name) is not part of a \(architecture.name) text model")
     }
   }
 }

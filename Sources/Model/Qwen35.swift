@@ -19,6 +19,7 @@ enum Qwen35 {
   ) throws(Failure) -> (Mixer, FeedForward) {
     let mixer =
       try isRecurrent(h, block) ? delta(h, &binder, block) : gated(h, &binder, block)
+    try binder.refuse(block, "ffn_gate_up_exps.weight", "one stack for the experts' gates and ups")
     if h.expertCount > 0 && binder.has(block, "ffn_gate_exps.weight") {
       return (mixer, .experts(try experts(h, &binder, block)))
     }
@@ -71,6 +72,9 @@ enum Qwen35 {
       )
     }
     let channels = 2 * keys + values
+    try b.refuse(
+      block, "ssm_in.weight",
+      "one map for queries, keys, values and gates (an early qwen3next conversion)")
     let projection = Projection(
       linear: try b.linear(block, "attn_qkv.weight", columns: e, rows: channels), column: 0)
     let piece = ConvolutionPiece(
