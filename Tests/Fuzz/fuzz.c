@@ -226,6 +226,10 @@ int main(int argc, char **argv) {
   }
   unlink(path);
   if (lintel_engine_destroy(engine)) weak++;
+  munmap(area, area_bytes + page);
+  free(file);
+  free(mutant);
+  free(block);
   print("opening", counts);
   print("generating", answers);
   printf("fuzz: %zu truncations, %llu mutations, seed %llu: %llu opened\n", truncations,
