@@ -301,7 +301,8 @@ def prompts(model, c, kinds, reference):
             "id": f"r{n}", "ids": ids, "positions": list(range(n - rows, n)),
             "hf": reference.keep(logits[n - rows :]), "summary_hf": reference.keep(summary),
             "greedy_hf": tokens, "greedy_hf_margin": margins, "router_margin_min": margin,
-            "agreement": {"kl_mean": float((p.exp() * (p - q)).sum(-1).clamp_min(0).mean())}}
+            "agreement": {
+                "kl_mean": float((p.exp() * (p - q)).sum(-1)[n - rows :].clamp_min(0).mean())}}
 
 
 def make(name, output, tokenizer):

@@ -22,7 +22,7 @@ import Testing
     defer { _ = lintel_engine_destroy(engine) }
     var model: OpaquePointer?
     let status = lintel_model_open_bytes(
-      engine, memory.baseAddress, memory.count, nil, &model, &error)
+      engine, memory.baseAddress, UInt64(memory.count), nil, &model, &error)
     #expect((model != nil) == (status == LINTEL_OK))
     let sentence = withUnsafeBytes(of: error.message) { raw in
       String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
