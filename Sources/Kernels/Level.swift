@@ -5,7 +5,7 @@ import CPlatform
 package enum Level: UInt8, BitwiseCopyable, Sendable {
   /// What the whole engine is compiled for: AVX2 with FMA, or NEON with dot products.
   case baseline
-  /// AVX-512 with VNNI.
+  /// AVX-512 with VNNI and VBMI: Ice Lake, Zen 4 and later.
   case wide
 
   /// Asks the processor, which takes microseconds in a virtual machine: not for every product.

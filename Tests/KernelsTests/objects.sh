@@ -4,6 +4,9 @@
 # that another object could take for its own.
 #
 #     objects.sh .build/release
+#
+# For builds made by `swift build`. Those of `swift test` export everything, weak copies of shared
+# helpers included: they may need the processor that they were built for.
 set -eu
 build=$1
 status=0

@@ -59,8 +59,8 @@ struct Inputs {
 protocol PanelFormat {
   static var blockBytes: Int { get }
   static var blockColumns: Int { get }
-  /// Adds block `b` of a panel, which starts `offset` bytes into its rows, to every input's result.
-  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs)
+  /// Adds block `b`, which starts at the panel's pointers, to every input's result.
+  static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs)
 }
 
 extension PanelFormat {
@@ -169,7 +169,7 @@ enum Panel {
       var offset = 0
       var panel = place.panel
       while b < x.blocks {
-        F.addBlock(lt_at_block(panel, offset), 0, b, x)
+        F.addBlock(lt_at_block(panel, offset), b, x)
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes

@@ -35,14 +35,14 @@ enum PanelQ2_K: PanelFormat {
   static var blockColumns: Int { 256 }
 
   @inline(__always)
-  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
-    let packed = lt_rows16(panel, offset)
+  static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
+    let packed = lt_rows16(panel, 0)
     let scales = lt_columns_and(packed, nibbles)
     let minimums = lt_columns_and(lt_columns_right(packed, 4), nibbles)
     x.clearIntegers()
-    half(panel, offset, b, x, 0, lt_part0(scales), lt_part1(scales))
-    half(panel, offset, b, x, 1, lt_part2(scales), lt_part3(scales))
-    let tail = lt_part3(lt_rows16(panel, offset &+ 68))
+    half(panel, b, x, 0, lt_part0(scales), lt_part1(scales))
+    half(panel, b, x, 1, lt_part2(scales), lt_part3(scales))
+    let tail = lt_part3(lt_rows16(panel, 68))
     let d = lt_half_low(tail), dMinimum = lt_half_high(tail)
     var a = 0
     while a < x.count {
@@ -53,12 +53,12 @@ enum PanelQ2_K: PanelFormat {
 
   @inline(__always)
   private static func half(
-    _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
+    _ panel: lt_panel, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
     _ s1: lt_lanes
   ) {
     prefetch(panel, n, of: 2)
     var low = lt_columns(), high = lt_columns()
-    lt_rows32(panel, offset &+ 16 &+ 32 &* n, &low, &high)
+    lt_rows32(panel, 16 &+ 32 &* n, &low, &high)
     let at = 256 &* b &+ 128 &* n
     add(
       x, at, lt_columns_and(low, pairs), lt_columns_and(high, pairs), lt_scale_byte(s0, 0),
@@ -83,9 +83,9 @@ enum PanelQ3_K: PanelFormat {
   static var blockColumns: Int { 256 }
 
   @inline(__always)
-  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
+  static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
     // The twelve bytes start two bytes into these sixteen, d is the last two.
-    let tail = lt_rows16(panel, offset &+ 94)
+    let tail = lt_rows16(panel, 94)
     let t0 = lt_part0(tail), t1 = lt_part1(tail), t2 = lt_part2(tail), t3 = lt_part3(tail)
     let d = lt_half_high(t3)
     let w0 = lt_or(lt_shift_right(t0, 16), lt_shift_left(t1, 16))
@@ -95,11 +95,11 @@ enum PanelQ3_K: PanelFormat {
       scale(w0, lt_shift_left(w2, 4)), scale(w1, lt_shift_left(w2, 2)),
       scale(lt_shift_right(w0, 4), w2), scale(lt_shift_right(w1, 4), lt_shift_right(w2, 2)))
     var hLow = lt_columns(), hHigh = lt_columns()
-    lt_rows32(panel, offset, &hLow, &hHigh)
+    lt_rows32(panel, 0, &hLow, &hHigh)
     x.clearIntegers()
-    half(panel, offset, b, x, 0, lt_part0(scales), lt_part1(scales), hLow, hHigh)
+    half(panel, b, x, 0, lt_part0(scales), lt_part1(scales), hLow, hHigh)
     half(
-      panel, offset, b, x, 1, lt_part2(scales), lt_part3(scales), lt_columns_right(hLow, 4),
+      panel, b, x, 1, lt_part2(scales), lt_part3(scales), lt_columns_right(hLow, 4),
       lt_columns_right(hHigh, 4))
     var a = 0
     while a < x.count {
@@ -119,12 +119,12 @@ enum PanelQ3_K: PanelFormat {
   /// Bits 0 ... 3 of h's bytes are the third bits of this half's four groups of 32 columns.
   @inline(__always)
   private static func half(
-    _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
+    _ panel: lt_panel, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
     _ s1: lt_lanes, _ hLow: lt_columns, _ hHigh: lt_columns
   ) {
     prefetch(panel, n, of: 2)
     var low = lt_columns(), high = lt_columns()
-    lt_rows32(panel, offset &+ 32 &+ 32 &* n, &low, &high)
+    lt_rows32(panel, 32 &+ 32 &* n, &low, &high)
     let at = 256 &* b &+ 128 &* n
     add(
       x, at, three(low, lt_columns_left(hLow, 2)), three(high, lt_columns_left(hHigh, 2)),

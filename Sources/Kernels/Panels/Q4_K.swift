@@ -16,8 +16,8 @@ private struct Head {
   let scales: Scales6
 
   @inline(__always)
-  init(_ panel: lt_panel, _ offset: Int) {
-    let head = lt_rows16(panel, offset)
+  init(_ panel: lt_panel) {
+    let head = lt_rows16(panel, 0)
     d = lt_half_low(lt_part0(head))
     dMinimum = lt_half_high(lt_part0(head))
     scales = Scales6(lt_part1(head), lt_part2(head), lt_part3(head))
@@ -39,25 +39,25 @@ enum PanelQ4_K: PanelFormat {
   static var blockColumns: Int { 256 }
 
   @inline(__always)
-  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
-    let head = Head(panel, offset)
+  static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
+    let head = Head(panel)
     x.clearIntegers()
-    pair(panel, offset, b, x, 0, head.scales.scales03, 0)
-    pair(panel, offset, b, x, 1, head.scales.scales03, 16)
-    pair(panel, offset, b, x, 2, head.scales.scales47, 0)
-    pair(panel, offset, b, x, 3, head.scales.scales47, 16)
+    pair(panel, b, x, 0, head.scales.scales03, 0)
+    pair(panel, b, x, 1, head.scales.scales03, 16)
+    pair(panel, b, x, 2, head.scales.scales47, 0)
+    pair(panel, b, x, 3, head.scales.scales47, 16)
     head.finish(b, x)
   }
 
   /// Sub-blocks 2c and 2c + 1, whose scales are two bytes of `scales` from `bit` on.
   @inline(__always)
   private static func pair(
-    _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
+    _ panel: lt_panel, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
     _ bit: Int32
   ) {
     prefetch(panel, c, of: 4)
     var low = lt_columns(), high = lt_columns()
-    lt_rows32(panel, offset &+ 16 &+ 32 &* c, &low, &high)
+    lt_rows32(panel, 16 &+ 32 &* c, &low, &high)
     let low0 = lt_columns_and(low, nibbles), high0 = lt_columns_and(high, nibbles)
     let low1 = lt_columns_and(lt_columns_right(low, 4), nibbles)
     let high1 = lt_columns_and(lt_columns_right(high, 4), nibbles)
@@ -77,24 +77,24 @@ enum PanelQ5_K: PanelFormat {
   static var blockColumns: Int { 256 }
 
   @inline(__always)
-  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
-    let head = Head(panel, offset)
+  static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
+    let head = Head(panel)
     var hLow = lt_columns(), hHigh = lt_columns()
-    lt_rows32(panel, offset &+ 16, &hLow, &hHigh)
+    lt_rows32(panel, 16, &hLow, &hHigh)
     x.clearIntegers()
     let s03 = head.scales.scales03, s47 = head.scales.scales47
     // Bit j of h moves to bit 4.
     pair(
-      panel, offset, b, x, 0, s03, 0, lt_columns_left(hLow, 4), lt_columns_left(hHigh, 4),
+      panel, b, x, 0, s03, 0, lt_columns_left(hLow, 4), lt_columns_left(hHigh, 4),
       lt_columns_left(hLow, 3), lt_columns_left(hHigh, 3))
     pair(
-      panel, offset, b, x, 1, s03, 16, lt_columns_left(hLow, 2), lt_columns_left(hHigh, 2),
+      panel, b, x, 1, s03, 16, lt_columns_left(hLow, 2), lt_columns_left(hHigh, 2),
       lt_columns_left(hLow, 1), lt_columns_left(hHigh, 1))
     pair(
-      panel, offset, b, x, 2, s47, 0, hLow, hHigh, lt_columns_right(hLow, 1),
+      panel, b, x, 2, s47, 0, hLow, hHigh, lt_columns_right(hLow, 1),
       lt_columns_right(hHigh, 1))
     pair(
-      panel, offset, b, x, 3, s47, 16, lt_columns_right(hLow, 2), lt_columns_right(hHigh, 2),
+      panel, b, x, 3, s47, 16, lt_columns_right(hLow, 2), lt_columns_right(hHigh, 2),
       lt_columns_right(hLow, 3), lt_columns_right(hHigh, 3))
     head.finish(b, x)
   }
@@ -102,13 +102,13 @@ enum PanelQ5_K: PanelFormat {
   /// As in Q4_K; the last four have the fifth bits of the two sub-blocks at bit 4.
   @inline(__always)
   private static func pair(
-    _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
+    _ panel: lt_panel, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
     _ bit: Int32, _ h0Low: lt_columns, _ h0High: lt_columns, _ h1Low: lt_columns,
     _ h1High: lt_columns
   ) {
     prefetch(panel, c, of: 4)
     var low = lt_columns(), high = lt_columns()
-    lt_rows32(panel, offset &+ 48 &+ 32 &* c, &low, &high)
+    lt_rows32(panel, 48 &+ 32 &* c, &low, &high)
     let low0 = five(low, h0Low), high0 = five(high, h0High)
     let low1 = five(lt_columns_right(low, 4), h1Low)
     let high1 = five(lt_columns_right(high, 4), h1High)

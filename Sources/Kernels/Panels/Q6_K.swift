@@ -19,12 +19,12 @@ enum PanelQ6_K: PanelFormat {
   static var blockColumns: Int { 256 }
 
   @inline(__always)
-  static func addBlock(_ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs) {
-    let scales = lt_rows16(panel, offset &+ 192)
+  static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
+    let scales = lt_rows16(panel, 192)
     x.clearIntegers()
-    half(panel, offset, b, x, 0, lt_part0(scales), lt_part1(scales))
-    half(panel, offset, b, x, 1, lt_part2(scales), lt_part3(scales))
-    let d = lt_half_high(lt_part3(lt_rows16(panel, offset &+ 194)))
+    half(panel, b, x, 0, lt_part0(scales), lt_part1(scales))
+    half(panel, b, x, 1, lt_part2(scales), lt_part3(scales))
+    let d = lt_half_high(lt_part3(lt_rows16(panel, 194)))
     var a = 0
     while a < x.count {
       let sum = x.scaledSums16(a, b, scales)
@@ -36,14 +36,14 @@ enum PanelQ6_K: PanelFormat {
   /// 128 columns, whose eight scales are the bytes of `s0` and `s1`.
   @inline(__always)
   private static func half(
-    _ panel: lt_panel, _ offset: Int, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
+    _ panel: lt_panel, _ b: Int, _ x: Inputs, _ n: Int, _ s0: lt_lanes,
     _ s1: lt_lanes
   ) {
     var qLow0 = lt_columns(), qHigh0 = lt_columns(), qLow1 = lt_columns(), qHigh1 = lt_columns()
     var hLow = lt_columns(), hHigh = lt_columns()
-    lt_rows32(panel, offset &+ 64 &* n, &qLow0, &qHigh0)
-    lt_rows32(panel, offset &+ 64 &* n &+ 32, &qLow1, &qHigh1)
-    lt_rows32(panel, offset &+ 128 &+ 32 &* n, &hLow, &hHigh)
+    lt_rows32(panel, 64 &* n, &qLow0, &qHigh0)
+    lt_rows32(panel, 64 &* n &+ 32, &qLow1, &qHigh1)
+    lt_rows32(panel, 128 &+ 32 &* n, &hLow, &hHigh)
     let at = 256 &* b &+ 128 &* n
     prefetch(panel, 2 &* n, of: 4)
     add(
