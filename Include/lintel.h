@@ -420,7 +420,8 @@ lintel_status lintel_session_generate(lintel_session *session,
 
 /* Ends the generation under way at the next unit of work, with an END event. Everything read so far
  * stays. Without a generation it stops the reading of fed text: what is not read yet is dropped, and
- * the next step answers CANCELLED. Any thread, signal handlers, and the session's own callback.
+ * the next step answers CANCELLED. A cancel that comes before lintel_session_begin does not outlive
+ * it: it is for what is under way. Any thread, signal handlers, and the session's own callback.
  * The session must not be destroyed meanwhile. */
 lintel_status lintel_session_cancel(lintel_session *session);
 

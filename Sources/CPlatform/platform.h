@@ -69,6 +69,8 @@ static inline int lt_lock(const void *p, size_t bytes) {
   return mlock(p, bytes) == 0 ? 0 : errno;
 }
 
+static inline void lt_unlock(const void *p, size_t bytes) { (void)munlock(p, bytes); }
+
 static inline uint64_t lt_lock_limit(void) {
   struct rlimit r;
   if (getrlimit(RLIMIT_MEMLOCK, &r) != 0) return 0;

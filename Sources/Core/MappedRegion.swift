@@ -15,6 +15,8 @@ package enum LoadPolicy: UInt32, Sendable {
 package struct MappedRegion {
   package let bytes: Bytes
   package let isOwned: Bool
+  /// Whether `lock` has succeeded; lent bytes are unlocked again on close.
+  package private(set) var isLocked = false
 
   package init(lent bytes: Bytes) {
     self.bytes = bytes
@@ -43,7 +45,11 @@ package struct MappedRegion {
   }
 
   package func close() {
-    if isOwned { lt_unmap(bytes.start, bytes.count) }
+    if isOwned {
+      lt_unmap(bytes.start, bytes.count)
+    } else if isLocked {
+      lt_unlock(bytes.start, bytes.count)
+    }
   }
 
   /// Touches every page in turn. `progress` gets (done, total) bytes and stops the walk by
@@ -68,7 +74,7 @@ package struct MappedRegion {
     }
   }
 
-  package func lock() throws(Failure) {
+  package mutating func lock() throws(Failure) {
     let error = lt_lock(bytes.start, bytes.count)
     if error != 0 {
       let limit = lt_lock_limit()
@@ -77,6 +83,7 @@ package struct MappedRegion {
         "mlock of \(bytes.count) bytes failed (errno \(error)); RLIMIT_MEMLOCK is \(limit): raise it or use the prefault policy",
         needed: Int64(bytes.count), available: Int64(clamping: limit))
     }
+    isLocked = true
   }
 
   static func name(_ path: UnsafePointer<CChar>) -> Sentence {

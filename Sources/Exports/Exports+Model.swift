@@ -56,7 +56,7 @@ enum ModelArguments {
       let index = try e.pointee.open(region, o)
       let model = e.pointee.headerOf(index)
       do throws(Failure) {
-        try load(region, options)
+        try load(&Layout.object(model, LoadedModel.self).pointee.region, options)
       } catch {
         e.pointee.remove(index)
         throw error
@@ -71,7 +71,7 @@ enum ModelArguments {
   }
 
   private static func load(
-    _ region: MappedRegion, _ options: UnsafePointer<lintel_model_options>?
+    _ region: inout MappedRegion, _ options: UnsafePointer<lintel_model_options>?
   ) throws(Failure) {
     guard let o = options?.pointee, let policy = LoadPolicy(rawValue: o.load), policy != .lazy
     else { return }

@@ -27,15 +27,15 @@ package struct Activations: BitwiseCopyable, @unchecked Sendable {
   }
 
   /// One quantised form.
-  struct Quantised: BitwiseCopyable {
+  package struct Quantised: BitwiseCopyable {
     /// `[rows, columns]`
-    var quants: Buffer<Int8>
+    package var quants: Buffer<Int8>
     /// `[rows, columns / block]`
-    var scales: Buffer<Float>
+    package var scales: Buffer<Float>
     /// `[rows, columns / 16]`; empty in the form of 32.
-    var sums16: Buffer<Int16>
+    package var sums16: Buffer<Int16>
     /// `[rows, columns / 32]`
-    var sums32: Buffer<Int16>
+    package var sums32: Buffer<Int16>
   }
 
   package let rowsMax: Int
@@ -44,8 +44,8 @@ package struct Activations: BitwiseCopyable, @unchecked Sendable {
   package var columns: Int
   /// `[rows, columns]`
   package private(set) var floats: Buffer<Float>
-  private(set) var form32: Quantised
-  private(set) var form256: Quantised
+  package private(set) var form32: Quantised
+  package private(set) var form256: Quantised
   /// The instruction set of products with this input; tests lower it.
   package var level: Level
 

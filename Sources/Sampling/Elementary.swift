@@ -1,9 +1,9 @@
 // exp and log in plain additions and multiplications: the same bits on every platform, whatever its
 // libm does. (Swift never contracts a multiplication and an addition into one operation.)
 
-enum Elementary {
+package enum Elementary {
   /// exp(x) for x <= 0, to about 1 part in 10^15; 0 below -700 and for a NaN.
-  static func exp(_ x: Double) -> Double {
+  package static func exp(_ x: Double) -> Double {
     if !(x > -700) { return 0 }
     // x = k ln 2 + r, |r| <= ln(2) / 2. Adding 1.5 * 2^52 rounds to an integer.
     let magic = 6_755_399_441_055_744.0
@@ -29,7 +29,7 @@ enum Elementary {
   }
 
   /// Natural logarithm of a positive, finite, normal number, to about 1 part in 10^15.
-  static func log(_ x: Double) -> Double {
+  package static func log(_ x: Double) -> Double {
     var e = Int(x.bitPattern >> 52) - 1023
     var m = Double(bitPattern: x.bitPattern & 0xF_FFFF_FFFF_FFFF | 0x3FF0_0000_0000_0000)
     if m > 1.414_213_562_373_095 {
@@ -49,7 +49,7 @@ enum Elementary {
   }
 
   /// exp for eight numbers <= 0 at once, to about 2 parts in 10^7; 0 below -87.
-  @inline(__always) static func exp(_ x: SIMD8<Float>) -> SIMD8<Float> {
+  @inline(__always) package static func exp(_ x: SIMD8<Float>) -> SIMD8<Float> {
     let isTiny = x .< -87
     let x = x.replacing(with: -87, where: isTiny)
     let magic = SIMD8<Float>(repeating: 12_582_912)

@@ -34,7 +34,7 @@ struct Field {
 
 extension Sampler {
   /// Top-k, temperature, top-p, min-p, and the draw with 64 random bits.
-  func draw(_ logits: Buffer<Float>, _ top: Float, _ bits: UInt64) -> Int32 {
+  package func draw(_ logits: Buffer<Float>, _ top: Float, _ bits: UInt64) -> Int32 {
     // Below 10^-5 the largest logit is all that is left, as in the limit.
     var field = Field(
       values: logits, count: logits.count, isCompact: false, top: top,

@@ -33,7 +33,7 @@ extension Sampler {
     x.isNaN ? -.infinity : min(x, .greatestFiniteMagnitude)
   }
 
-  func largest(_ logits: Buffer<Float>) -> Float {
+  package func largest(_ logits: Buffer<Float>) -> Float {
     var best = SIMD8<Float>(repeating: -.infinity)
     var i = 0
     while i + 8 <= logits.count {

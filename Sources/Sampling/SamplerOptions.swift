@@ -38,7 +38,7 @@ package struct SamplerOptions: Sendable {
     }
   }
 
-  var hasPenalties: Bool {
+  package var hasPenalties: Bool {
     repetitionPenalty != 1 || frequencyPenalty != 0 || presencePenalty != 0
   }
 

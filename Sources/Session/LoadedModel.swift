@@ -28,7 +28,7 @@ package struct LoadedModel {
     }
   }
 
-  package let region: MappedRegion
+  package var region: MappedRegion
   let cell: Buffer<Model>
   package var model: Model { cell[0] }
   package let vocabulary: Vocabulary

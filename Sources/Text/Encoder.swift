@@ -29,7 +29,7 @@ package struct TokenSink {
 }
 
 package struct Encoder {
-  let merger: PieceMerger
+  package let merger: PieceMerger
   let window: Buffer<UInt8>
 
   package init(

@@ -4,7 +4,7 @@
 
 import LintelCore
 
-enum Normalization {
+package enum Normalization {
   struct Properties {
     /// Canonical combining class; 0 = starter.
     let order: UInt8
@@ -121,7 +121,7 @@ enum Normalization {
 
   /// Whether valid UTF-8 is already in form C, as far as single characters tell. May say no where a
   /// closer look would say yes.
-  static func isCertainlyNormal(_ text: Bytes) -> Bool {
+  package static func isCertainlyNormal(_ text: Bytes) -> Bool {
     var i = 0
     var last: UInt8 = 0
     while i < text.count {

@@ -10,13 +10,13 @@
 import LintelCore
 
 /// Up to three texts read as one, each of them whole characters.
-struct TextParts {
+package struct TextParts {
   let first: Bytes
   let second: Bytes
   let third: Bytes
   let count: Int
 
-  init(_ first: Bytes, _ second: Bytes, _ third: Bytes) {
+  package init(_ first: Bytes, _ second: Bytes, _ third: Bytes) {
     self.first = first
     self.second = second
     self.third = third
@@ -36,7 +36,7 @@ struct TextParts {
   }
 }
 
-struct Normalizer {
+package struct Normalizer {
   private let text: TextParts
   private let isActive: Bool
   /// Where reading goes on: a character, and how much of its decomposition has been used.
@@ -75,15 +75,15 @@ struct Normalizer {
     }
   }
 
-  init(_ text: TextParts, isActive: Bool) {
+  package init(_ text: TextParts, isActive: Bool) {
     self.text = text
     self.isActive = isActive
   }
 
-  var isAtEnd: Bool { !hasMarks && cursor.index >= text.count }
+  package var isAtEnd: Bool { !hasMarks && cursor.index >= text.count }
 
   /// The next character of the normalized text.
-  mutating func next() -> UInt32? {
+  package mutating func next() -> UInt32? {
     if hasMarks {
       if let mark = nextMark(&marks) { return mark }
       hasMarks = false

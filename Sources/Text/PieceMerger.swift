@@ -11,11 +11,11 @@
 
 import LintelCore
 
-struct PieceMerger {
+package struct PieceMerger {
   private static var fanOut: Int { 16 }
   private static var maximumLevels: Int { 9 }
 
-  let capacity: Int
+  package let capacity: Int
   private let ids: Buffer<Int32>
   private let next: Buffer<Int32>
   private let tree: Buffer<UInt32>
@@ -51,7 +51,7 @@ struct PieceMerger {
   /// Appends the tokens of `piece`, whose bytes all have a token and of which there are at most
   /// `capacity`. Returns the number of ranks looked up, at most three per byte.
   @discardableResult
-  func merge(_ piece: Bytes, _ vocabulary: Vocabulary, into sink: inout TokenSink) -> Int {
+  package func merge(_ piece: Bytes, _ vocabulary: Vocabulary, into sink: inout TokenSink) -> Int {
     let n = piece.count
     var work = Work(piece: piece, vocabulary: vocabulary, usesIds: vocabulary.ranksById)
     for i in 0..<n {

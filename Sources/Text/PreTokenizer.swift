@@ -29,7 +29,7 @@ package enum PreTokenizer: UInt8, Sendable {
   package var normalizes: Bool { self != .kimiK2 }
 
   /// The end of the piece that starts at `scanner.start`, which is not the end of the text.
-  func pieceEnd(_ scanner: inout Scanner) -> Int {
+  package func pieceEnd(_ scanner: inout Scanner) -> Int {
     switch self {
     case .kimiK2: scanner.kimiPiece()
     case .qwen2: scanner.qwenPiece(marks: 0)
@@ -40,12 +40,12 @@ package enum PreTokenizer: UInt8, Sendable {
 
 /// Looks at the characters of valid UTF-8. `sawEnd` tells whether the answer could change if more
 /// text followed.
-struct Scanner {
+package struct Scanner {
   let text: Bytes
-  var start = 0
-  var sawEnd = false
+  package var start = 0
+  package var sawEnd = false
 
-  init(_ text: Bytes) { self.text = text }
+  package init(_ text: Bytes) { self.text = text }
 
   /// Class and length of the character at `i`; class `end` behind the last one.
   @inline(__always)

@@ -59,7 +59,7 @@ package enum Utf8 {
   }
 
   /// Writes a character at `at` and returns its length; the caller has left room for four bytes.
-  static func encode(_ c: UInt32, into out: Buffer<UInt8>, at: Int) -> Int {
+  package static func encode(_ c: UInt32, into out: Buffer<UInt8>, at: Int) -> Int {
     if c < 0x80 {
       out[at] = UInt8(truncatingIfNeeded: c)
       return 1

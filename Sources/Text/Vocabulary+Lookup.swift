@@ -97,7 +97,7 @@ extension Vocabulary {
 
   /// The rank of the merge of two tokens, or `noRank`.
   @inline(__always)
-  func rank(_ left: Int32, _ right: Int32) -> UInt32 {
+  package func rank(_ left: Int32, _ right: Int32) -> UInt32 {
     let key = Vocabulary.pairKey(left, right)
     var slot = Vocabulary.slot(Vocabulary.pairHash(key), pairs.count)
     for _ in 0..<Vocabulary.maximumProbe {

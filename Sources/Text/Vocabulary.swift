@@ -28,10 +28,10 @@ package struct Vocabulary {
   let offsets: Buffer<UInt32>
   let pieces: Buffer<UInt32>
   let pairs: Buffer<UInt64>
-  let merged: Buffer<UInt32>
+  package let merged: Buffer<UInt32>
   let specials: Buffer<UInt32>
   /// Per byte value: the token of that single byte, or -1 (only for bytes that UTF-8 never uses).
-  let byteTokens: Buffer<Int32>
+  package let byteTokens: Buffer<Int32>
   /// Per byte value: bit 0 = a user-defined token begins with it, bit 1 = a control token does.
   let specialLeads: Buffer<UInt8>
   let facts: Buffer<Facts>

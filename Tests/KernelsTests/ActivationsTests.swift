@@ -1,7 +1,7 @@
 import LintelCore
 import Testing
 
-@testable import LintelKernels
+import LintelKernels
 
 @Test func quantsAreNearestWithTiesToEven() throws {
   let x = try Inputs(rows: 2, columns: 256, level: .baseline)

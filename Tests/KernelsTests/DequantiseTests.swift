@@ -1,7 +1,7 @@
 import LintelCore
 import Testing
 
-@testable import LintelKernels
+import LintelKernels
 
 @Test func dequantisedRowsEqualGgufPython() throws {
   for v in ggufVectors {

@@ -2,7 +2,7 @@
 import CPlatform
 import LintelCore
 
-@testable import LintelKernels
+import LintelKernels
 
 /// Activations that own their memory.
 final class Inputs {

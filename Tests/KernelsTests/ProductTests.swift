@@ -1,7 +1,7 @@
 import LintelCore
 import Testing
 
-@testable import LintelKernels
+import LintelKernels
 
 private func shapes(_ f: BlockFormat) -> [(rows: Int, columns: Int)] {
   switch f.blockElements {

@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelSampling
+import LintelSampling
 
 @Test func elementaryFunctionsAreAccurate() {
   for i in 0..<20_000 {

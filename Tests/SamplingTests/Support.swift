@@ -1,6 +1,6 @@
 import Foundation
 import LintelCore
-@testable import LintelSampling
+import LintelSampling
 
 func buffer<T: BitwiseCopyable>(_ values: [T]) -> Buffer<T> {
   let p = UnsafeMutablePointer<T>.allocate(capacity: max(values.count, 1))

@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 extension Tokenizer {
   func chat(_ messages: [(ChatRole, String)], thinking: Bool? = nil) throws -> [Int32] {

@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 /// Merging as it is defined: the lowest rank first, the leftmost among equals.
 func naiveMerge(_ piece: [UInt8], _ vocabulary: Vocabulary) -> [Int32] {

@@ -1,7 +1,7 @@
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 @Test(arguments: ["tok-kimi-k2", "tok-qwen35"])
 func idsEqualTheReference(_ name: String) throws {

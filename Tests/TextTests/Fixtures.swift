@@ -1,6 +1,6 @@
 import Foundation
 import LintelCore
-@testable import LintelText
+import LintelText
 
 /// Just enough of GGUF to read a vocabulary: the product's reader is in Weights, which Text does
 /// not depend on.

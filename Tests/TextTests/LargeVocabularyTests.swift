@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 /// What GPT-2's alphabet writes for bytes.
 func spelled(_ bytes: [UInt8]) -> [UInt8] {

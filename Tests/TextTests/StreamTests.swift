@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 /// Feeds `chunks` and returns the text after each, then after `finish`.
 func stream(_ chunks: [[UInt8]]) throws -> [[UInt8]] {

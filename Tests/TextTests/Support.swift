@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 import LintelCore
-@testable import LintelText
+import LintelText
 
 extension Array where Element == UInt8 {
   func withBytes<R>(_ body: (Bytes) throws -> R) rethrows -> R {

@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 func bytes(hex: Substring) -> [UInt8] {
   let digits = Array(hex.utf8).map { $0 < 58 ? $0 - 48 : $0 - 87 }

@@ -2,7 +2,7 @@ import Foundation
 import LintelCore
 import Testing
 
-@testable import LintelText
+import LintelText
 
 /// A small vocabulary of bytes, a few merges and special tokens, to be broken one way at a time.
 struct Parts {
