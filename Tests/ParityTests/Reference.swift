@@ -11,7 +11,12 @@ struct Reference: Decodable {
 
   struct Agreement: Decodable {
     var klMean: Double
-    enum CodingKeys: String, CodingKey { case klMean = "kl_mean" }
+    /// Only where the other side is llama.cpp.
+    var maxAbs: Double?
+    enum CodingKeys: String, CodingKey {
+      case klMean = "kl_mean"
+      case maxAbs = "max_abs"
+    }
   }
 
   struct Prompt: Decodable {
