@@ -25,6 +25,8 @@ struct Bench: ParsableCommand {
   func run() throws {
     var settings = pass.settings
     settings.context = pass.context ?? prompt + generate + 1
+    // A host knows its budget beforehand: planning is not part of becoming ready.
+    settings.budget = try Runtime.plan(path: file.model, settings).total_bytes
     var ready: [Double] = []
     var first: [Double] = []
     var prompts: [Double] = []
