@@ -3,8 +3,8 @@
 //     f32   float[width]
 //     q8    int8[width] · half[width / 32]      1.0625 bytes an element, a quarter of the floats
 //
-// q8 halves the error of a half-precision cache's size at half its bytes; it is the default beside
-// quantised weights, whose activations are rounded in the same way.
+// q8 takes about half the bytes of a half-precision cache; it is the default beside quantised
+// weights, whose activations are rounded in the same way.
 
 import CPlatform
 import LintelCore

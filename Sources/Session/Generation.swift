@@ -79,7 +79,7 @@ extension Session {
   package static var stopBytesMax: Int { TextStage.stopBytesMax }
   package var isGenerating: Bool { generation != nil }
 
-  /// Checks everything, then starts. `stops` are added by `addStop` afterwards, before stepping.
+  /// Checks everything, then starts. Nothing is computed yet: `unit` does.
   package mutating func begin(
     _ options: GenerateOptions, sink: EventSink?, stops: borrowing StopList
   ) throws(Failure) {
