@@ -25,14 +25,9 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var chosenMax = 0
   package var expertsMax = 0
   package var keyWidthMax = 0
-  package var headsMax = 0
   package var layerKinds = InlineArray<3, Int>(repeating: 0)
 
   package init() {}
-
-  mutating func include(columns: Int, outputFormat: BlockFormat) {
-    inputColumns = max(inputColumns, columns)
-  }
 
   mutating func include(_ mixer: Mixer) throws(Failure) {
     switch mixer {
@@ -57,14 +52,12 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       inputColumns = max(inputColumns, m.heads * roundUp(m.nope))
       inputColumns = max(inputColumns, m.heads * roundUp(m.rank))
       inputColumns = max(inputColumns, m.heads * m.value)
-      headsMax = max(headsMax, m.heads)
     case .gated(let m):
       layerKinds[2] += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
       include(m.query, blocked: m.width % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
       inputColumns = max(inputColumns, m.heads * m.width)
-      headsMax = max(headsMax, m.heads)
     }
   }
 

@@ -84,7 +84,7 @@ package struct Model: BitwiseCopyable {
     var d = Dimensions()
     d.embedding = h.embeddingLength
     d.vocabulary = vocabularyCount
-    d.include(columns: h.embeddingLength, outputFormat: output.matrix.format)
+    d.inputColumns = h.embeddingLength
     for i in 0..<layers.count {
       let mixer: Mixer
       let feedForward: FeedForward
