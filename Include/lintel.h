@@ -167,7 +167,7 @@ typedef struct lintel_session_options {
   uint32_t context_tokens; /* most tokens of the conversation; default 2048, or less if the model
                               was trained for less. Sizes the attention cache */
   uint32_t cache;          /* LINTEL_CACHE_... */
-  uint32_t reserved0;
+  uint32_t priority;       /* 0 to 7; lintel_step_many serves higher ones first */
   uint64_t reserved[4];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
@@ -417,6 +417,28 @@ lintel_status lintel_session_generate(lintel_session *session,
                                       const lintel_generate_options *options,
                                       lintel_event_fn on_event, void *user,
                                       lintel_result *out_result, lintel_error *error);
+
+#define LINTEL_STEP_MANY_MAX 8
+
+/* Steps `count` different sessions of one model together (at most LINTEL_STEP_MANY_MAX): each weight
+ * is read once for all of them, and each gets the text that it would have got alone, to the bit.
+ * Sessions may be anywhere: reading a prompt, generating, idle.
+ *
+ * Works in rounds. In a round every generating session whose text is read samples its next token (and
+ * its callback runs, in the order of `sessions`), then one pass reads what is pending: one token of
+ * every session that has one; then, while the model's chunk_tokens allow, the prompts in order of
+ * priority, then of `sessions`. Beside a session of higher priority a prompt gets at most 8 tokens a
+ * pass, so that it does not hold that session up. Begins rounds until `slice_us` microseconds are
+ * over, at least one, and ends when a session pauses.
+ *
+ *   out_statuses  [count]: per session what lintel_session_step would answer: MORE, DONE, CANCELLED,
+ *                 PAUSED, or an error that concerns this session alone, with its sentence (the first
+ *                 one's, if several fail) in `error`
+ * Returns MORE while a session has more to do, PAUSED if the others wait for paused ones, else DONE.
+ * Errors: ARGUMENT (none, too many, twice the same, models that differ), HANDLE, BUSY, REENTRY,
+ * POISONED; nothing was done then. Callbacks must not call into any of the sessions, cancel excepted. */
+lintel_status lintel_step_many(lintel_session *const *sessions, size_t count, uint64_t slice_us,
+                               lintel_status *out_statuses, lintel_error *error);
 
 /* Ends the generation under way at the next unit of work, with an END event. Everything read so far
  * stays. Without a generation it stops the reading of fed text: what is not read yet is dropped, and

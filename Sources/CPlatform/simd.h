@@ -63,6 +63,7 @@ typedef struct {
   int64_t inputs;
   float *output; /* [inputs, output_stride] */
   int64_t output_stride;
+  float *_Nullable const *_Nullable outputs; /* where each input's row goes instead, or NULL */
   uint32_t format;
   uint8_t adds;       /* output += instead of output = */
   uint8_t use_floats; /* the float path for quantised weights */

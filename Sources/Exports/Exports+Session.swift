@@ -13,19 +13,23 @@ import LintelWeights
 enum SessionArguments {
   static func context(
     _ options: UnsafePointer<lintel_session_options>?
-  ) throws(Failure) -> (tokens: Int?, cache: CacheChoice) {
-    guard let o = options?.pointee else { return (nil, .automatic) }
+  ) throws(Failure) -> (tokens: Int?, cache: CacheChoice, priority: Int) {
+    guard let o = options?.pointee else { return (nil, .automatic, 0) }
     try Check.size(
       o.struct_size, MemoryLayout<lintel_session_options>.size, "lintel_session_options")
     try Check.zero(o.reserved, "lintel_session_options.reserved")
-    try Check.zero(o.reserved0 == 0, "lintel_session_options.reserved0")
+    if Int(o.priority) > Session.priorityMax {
+      throw Failure(
+        .argument, "priority is \(o.priority); at most \(Session.priorityMax) is possible",
+        needed: Int64(o.priority), available: Int64(Session.priorityMax))
+    }
     if o.context_tokens > 1 << 30 {
       throw Failure(.argument, "context_tokens is \(o.context_tokens)")
     }
     guard let cache = CacheChoice(rawValue: o.cache) else {
       throw Failure(.argument, "cache is \(o.cache); LINTEL_CACHE_... has 0 to 2")
     }
-    return (o.context_tokens == 0 ? nil : Int(o.context_tokens), cache)
+    return (o.context_tokens == 0 ? nil : Int(o.context_tokens), cache, Int(o.priority))
   }
 }
 
@@ -66,7 +70,9 @@ public func lintel_session_create(
     defer { Handle.leave(engineHeader) }
     let index = try e.pointee.openSession(
       model: header, context: context.tokens, cache: context.cache)
-    out_session.pointee = Handle.make(e.pointee.headerOf(index))
+    let session = e.pointee.headerOf(index)
+    Layout.object(session, Session.self).pointee.priority = context.priority
+    out_session.pointee = Handle.make(session)
     return .ok
   }
 }

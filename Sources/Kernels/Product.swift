@@ -18,6 +18,7 @@ package enum Product {
   /// - Shapes: output `[inputRows, outputStride]`, input `[_, matrix.columns]`.
   /// - Input: row(r) is `rowNumbers[r]`, or r without them. Unless `float`, the caller has made the
   ///   form of `Activations.forms(for: matrix.format, float: false)` for these rows.
+  /// - Output: with `outputs`, the row of input r begins at `outputs[r]` instead.
   /// - Precision: with quantised weights, exact integers per block and one rounding per block and
   ///   step; with `float`, and for F32, F16 and BF16 weights always, float activations.
   /// - Order: the bits of one output depend on its weight row and activation row alone.
@@ -26,7 +27,8 @@ package enum Product {
   package static func run(
     _ matrix: Matrix, weightRows: Range<Int>, input: Activations, inputRows: Int,
     rowNumbers: UnsafePointer<Int32>? = nil, output: UnsafeMutablePointer<Float>,
-    outputStride: Int, mode: Mode = .set, float: Bool = false
+    outputStride: Int, outputs: UnsafePointer<Floats?>? = nil, mode: Mode = .set,
+    float: Bool = false
   ) {
     if weightRows.isEmpty || inputRows <= 0 { return }
     let forms = Activations.forms(for: matrix.format, float: float)
@@ -38,7 +40,7 @@ package enum Product {
       floats: input.floats.base, quants: form.quants.base, scales: form.scales.base,
       sums16: form.sums16.base, sums32: form.sums32.base, input_rows: rowNumbers,
       inputs: Int64(inputRows), output: output, output_stride: Int64(outputStride),
-      format: matrix.format.rawValue, adds: mode == .add ? 1 : 0,
+      outputs: outputs, format: matrix.format.rawValue, adds: mode == .add ? 1 : 0,
       use_floats: forms == .floats ? 1 : 0)
     #if arch(x86_64)
       if input.level == .wide {

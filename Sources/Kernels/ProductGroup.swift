@@ -12,11 +12,14 @@ package struct ProductEntry: BitwiseCopyable {
   package var rows: Int
   package var output: Floats
   package var outputStride: Int
+  /// Where each input row's results go instead, or nil.
+  package var outputs: UnsafePointer<Floats?>?
   package var mode: Product.Mode
 
   package init(
     matrix: Matrix, input: Activations, inputRows: UnsafePointer<Int32>? = nil, rows: Int,
-    output: Floats, outputStride: Int, mode: Product.Mode = .set
+    output: Floats, outputStride: Int, outputs: UnsafePointer<Floats?>? = nil,
+    mode: Product.Mode = .set
   ) {
     self.matrix = matrix
     self.input = input
@@ -24,6 +27,7 @@ package struct ProductEntry: BitwiseCopyable {
     self.rows = rows
     self.output = output
     self.outputStride = outputStride
+    self.outputs = outputs
     self.mode = mode
   }
 
@@ -70,7 +74,7 @@ package struct ProductJob: ParallelJob {
           Product.run(
             e.matrix, weightRows: first..<last, input: e.input, inputRows: e.rows,
             rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
-            mode: e.mode, float: isFloat)
+            outputs: e.outputs, mode: e.mode, float: isFloat)
         }
       }
       start = end

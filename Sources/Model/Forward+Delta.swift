@@ -94,27 +94,76 @@ extension Forward {
     _ m: DeltaMixer, _ layer: Layer, qkv: Floats, decay: Floats, beta: Floats, gate: Floats,
     output: Floats
   ) {
-    let channels = m.channels
-    for i in 0..<segmentCount {
+    pool.run(ConvolutionsJob(mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv))
+    pool.run(
+      RecurrencesJob(
+        mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv, decay: decay,
+        beta: beta, gate: gate, output: output, scratch: workspace.delta.base))
+  }
+}
+
+/// The convolutions of all segments, as one phase: every thread takes its channels of each.
+struct ConvolutionsJob: ParallelJob {
+  var mixer: DeltaMixer
+  var layer: Layer
+  var segments: InlineArray<8, Segment?>
+  var count: Int
+  var qkv: Floats
+
+  static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: ConvolutionsJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  func run(part: Int, parts: Int) {
+    for i in 0..<count {
       guard let s = segments[i] else { continue }
       let history = s.state.pointee.history + layer.historyStart
-      for c in 0..<m.convolutionCount {
-        let piece = m.convolutions[c]
-        pool.run(
-          ShortConvolutionJob(
-            x: qkv + s.firstRow * channels + piece.column, stride: channels, rows: s.rows,
-            channels: piece.channels, history: history + piece.column, weight: piece.weight,
-            kernel: m.kernel))
+      for c in 0..<mixer.convolutionCount {
+        let piece = mixer.convolutions[c]
+        ShortConvolutionJob(
+          x: qkv + s.firstRow * mixer.channels + piece.column, stride: mixer.channels,
+          rows: s.rows, channels: piece.channels, history: history + piece.column,
+          weight: piece.weight, kernel: mixer.kernel
+        ).run(part: part, parts: parts)
       }
-      pool.run(
-        DeltaRuleJob(
-          shape: m.shape, rows: s.rows, qkv: qkv + s.firstRow * channels, qkvStride: channels,
-          decay: decay + s.firstRow * m.decayTotal, decayStride: m.decayTotal,
-          beta: beta + s.firstRow * m.shape.valueHeads, betaStride: m.shape.valueHeads,
-          gate: gate + s.firstRow * m.valueTotal, gateStride: m.valueTotal, dt: m.dt, a: m.a,
-          norm: m.norm, state: s.state.pointee.recurrent + layer.recurrentStart,
-          output: output + s.firstRow * m.valueTotal, outputStride: m.valueTotal,
-          scratch: workspace.delta.base))
+    }
+  }
+}
+
+/// The recurrences of all segments, as one phase: every thread takes its heads of each.
+struct RecurrencesJob: ParallelJob {
+  var mixer: DeltaMixer
+  var layer: Layer
+  var segments: InlineArray<8, Segment?>
+  var count: Int
+  var qkv: Floats
+  var decay: Floats
+  var beta: Floats
+  var gate: Floats
+  var output: Floats
+  var scratch: Floats
+
+  static var entry: lt_job_fn {
+    { context, part, parts in
+      context?.load(as: RecurrencesJob.self).run(part: Int(part), parts: Int(parts))
+    }
+  }
+
+  func run(part: Int, parts: Int) {
+    let m = mixer
+    for i in 0..<count {
+      guard let s = segments[i] else { continue }
+      DeltaRuleJob(
+        shape: m.shape, rows: s.rows, qkv: qkv + s.firstRow * m.channels, qkvStride: m.channels,
+        decay: decay + s.firstRow * m.decayTotal, decayStride: m.decayTotal,
+        beta: beta + s.firstRow * m.shape.valueHeads, betaStride: m.shape.valueHeads,
+        gate: gate + s.firstRow * m.valueTotal, gateStride: m.valueTotal, dt: m.dt, a: m.a,
+        norm: m.norm, state: s.state.pointee.recurrent + layer.recurrentStart,
+        output: output + s.firstRow * m.valueTotal, outputStride: m.valueTotal,
+        scratch: scratch
+      ).run(part: part, parts: parts)
     }
   }
 }

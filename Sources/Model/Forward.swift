@@ -96,22 +96,45 @@ package struct Forward {
     nextLayer = 0
   }
 
-  /// Logits of `count` rows from `row`, `[count, vocabulary]`. Valid after the last layer, before
-  /// `finish`.
-  package func logits(row: Int, count: Int, into logits: Floats) {
+  /// Logits of `row`, `[vocabulary]`. Valid after the last layer, before `finish`.
+  package func logits(row: Int, into logits: Floats) {
+    workspace.places[0] = logits
+    normaliseOutput(row, 0)
+    outputProduct(1)
+  }
+
+  /// Logits of the last row of each segment whose place is not nil, all in one product; `places` has
+  /// one for each segment.
+  package func logits(into places: borrowing InlineArray<8, Floats?>) {
+    var count = 0
+    for i in 0..<segmentCount {
+      guard let s = segments[i], let place = places[i] else { continue }
+      workspace.places[count] = place
+      normaliseOutput(s.firstRow + s.rows - 1, count)
+      count += 1
+    }
+    if count > 0 { outputProduct(count) }
+  }
+
+  private func normaliseOutput(_ row: Int, _ to: Int) {
+    let m = model.pointee
+    let width = embeddingWidth
+    Norm.rms(
+      hidden + row * width, m.outputNorm, m.hyperparameters.rmsEpsilon, width,
+      into: workspace.input.floats + to * width)
+  }
+
+  /// The output layer over the first `count` rows of the product input, into `places`.
+  private func outputProduct(_ count: Int) {
     let m = model.pointee
     var input = workspace.input
-    input.columns = m.dimensions.embedding
-    let forms = Activations.forms(for: m.output.matrix.format, float: isFloat)
-    for t in 0..<count {
-      Norm.rms(
-        hidden + (row + t) * input.columns, m.outputNorm, m.hyperparameters.rmsEpsilon,
-        input.columns, into: input.floats + t * input.columns)
-    }
-    input.quantise(rows: 0..<count, forms: forms)
+    input.columns = embeddingWidth
+    input.quantise(
+      rows: 0..<count, forms: Activations.forms(for: m.output.matrix.format, float: isFloat))
+    guard let first = workspace.places[0] else { return }
     workspace.entries[0] = ProductEntry(
-      matrix: m.output.matrix, input: input, rows: count, output: logits,
-      outputStride: m.dimensions.vocabulary)
+      matrix: m.output.matrix, input: input, rows: count, output: first,
+      outputStride: m.dimensions.vocabulary, outputs: UnsafePointer(workspace.places.base))
     pool.run(ProductJob(workspace.entries.base, 1, isFloat: isFloat))
   }
 

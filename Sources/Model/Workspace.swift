@@ -21,6 +21,8 @@ package struct Workspace: BitwiseCopyable {
   package let pairRow: Buffer<Int32>
   package let pairPlace: Buffer<Int32>
   package let expertStart: Buffer<Int32>
+  /// Where the logits of a joint pass go, one place a session.
+  package let places: Buffer<Floats?>
 
   package init(
     arena: inout Arena, dimensions d: Dimensions, rowsMax: Int, threads: Int
@@ -42,6 +44,7 @@ package struct Workspace: BitwiseCopyable {
     pairRow = try arena.carve(Int32.self, pairs, "expert choices")
     pairPlace = try arena.carve(Int32.self, pairs, "expert choices")
     expertStart = try arena.carve(Int32.self, d.expertsMax + 1, "expert choices")
+    places = try arena.carve(Floats?.self, Forward.segmentsMax, "places of logits")
   }
 }
 

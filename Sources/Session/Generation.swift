@@ -148,7 +148,7 @@ extension Session {
     forward?.runLayer()
     if forward?.isAtEnd != true { return }
     if passRows == pending {
-      forward?.logits(row: passRows - 1, count: 1, into: logits.base)
+      forward?.logits(row: passRows - 1, into: logits.base)
       hasLogits = true
     }
     if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows }
@@ -179,7 +179,7 @@ extension Session {
       var row = max(first - position, 0)
       while row < passRows {
         engine.pointee.takeTurn()
-        forward?.logits(row: row, count: 1, into: logits.base)
+        forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
         hasLogits = position + row + 1 == tokenCount
         if !receive(position + row, logits.base) {
@@ -206,14 +206,19 @@ extension Session {
     tokenCount = count
   }
 
-  private mutating func cancelled(
+  /// Runs the pass under way to its end.
+  mutating func endPass(_ engine: UnsafeMutablePointer<Engine>) {
+    engine.pointee.takeTurn()
+    while passRows > 0 { readUnit() }
+    engine.pointee.endTurn()
+  }
+
+  mutating func cancelled(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
     // A pass between layers has touched some states and not others: it runs to its end, which is
     // bounded by one chunk, so that the work is kept and the session stays whole.
-    engine.pointee.takeTurn()
-    while passRows > 0 { readUnit() }
-    engine.pointee.endTurn()
+    endPass(engine)
     if generation == nil {
       drop(to: position)
       return .cancelled
@@ -222,7 +227,7 @@ extension Session {
     return .cancelled
   }
 
-  private mutating func sampleUnit() throws(Failure) -> Status {
+  mutating func sampleUnit() throws(Failure) -> Status {
     guard var g = generation else { return .done }
     let choice: Sampler.Choice
     do throws(Failure) {

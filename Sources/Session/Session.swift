@@ -35,9 +35,12 @@ package struct Session {
   package static var contextDefault: Int { 2048 }
   package static var penaltyTokensMax: Int { 1024 }
   package static var biasesMax: Int { 64 }
+  package static var priorityMax: Int { 7 }
 
   package let loaded: UnsafePointer<LoadedModel>
   package let context: Int
+  /// Whose prompt `JointSessions` reads first; higher is sooner.
+  package var priority = 0
   /// In the session's region, since passes point at it.
   let stateCell: Buffer<SessionState>
   let tokens: Buffer<Int32>

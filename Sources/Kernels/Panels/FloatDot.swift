@@ -92,7 +92,7 @@ enum FloatDot {
     _ sums: UnsafeMutablePointer<lt_floats>
   ) {
     for a in 0..<count {
-      let y = job.output + ((first &+ a) &* Int(job.output_stride) &+ o)
+      let y = place(job, first &+ a) + o
       for r in 0..<rows {
         let dot = lt_sum_floats(sums[a &* rows &+ r])
         y[r] = job.adds != 0 ? y[r] + dot : dot

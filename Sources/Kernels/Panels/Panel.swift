@@ -159,7 +159,7 @@ enum Panel {
     let end = Int(job.row_end)
     var o = Int(job.row_begin)
     while o < end {
-      let place = Placement(job, o)
+      let placement = Placement(job, o)
       var a = 0
       while a < x.count {
         x.results[a] = lt_zero_floats()
@@ -167,23 +167,23 @@ enum Panel {
       }
       var b = 0
       var offset = 0
-      var panel = place.panel
+      var panel = placement.panel
       while b < x.blocks {
         F.addBlock(lt_at_block(panel, offset), b, x)
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes
       }
-      let count = min(place.rowsEnd, end) &- o
+      let count = min(placement.rowsEnd, end) &- o
       a = 0
       while a < x.count {
-        let output = job.output + ((first &+ a) &* Int(job.output_stride) &+ o)
+        let output = place(job, first &+ a) + o
         if count == 16 {
           var y = x.results[a]
           if job.adds != 0 { y = lt_plus(lt_load_floats(output), y) }
           lt_store_floats(output, y)
         } else {
-          store(x.results[a], place, o, count, output, job.adds != 0)
+          store(x.results[a], placement, o, count, output, job.adds != 0)
         }
         a &+= 1
       }
@@ -194,14 +194,21 @@ enum Panel {
   /// Fewer than sixteen rows: lane by lane.
   @inline(never)
   static func store(
-    _ y: lt_floats, _ place: Placement, _ o: Int, _ count: Int,
+    _ y: lt_floats, _ placement: Placement, _ o: Int, _ count: Int,
     _ output: UnsafeMutablePointer<Float>, _ adds: Bool
   ) {
     for i in 0..<count {
-      let v = y[place.lane(o &+ i) & 15]
+      let v = y[placement.lane(o &+ i) & 15]
       output[i] = adds ? output[i] + v : v
     }
   }
+}
+
+/// Where the results of input `a` go.
+@inline(__always)
+func place(_ job: lt_product, _ a: Int) -> UnsafeMutablePointer<Float> {
+  if let own = job.outputs?[a] { return own }
+  return job.output + a &* Int(job.output_stride)
 }
 
 /// Which rows the sixteen lanes hold. A panel never leaves its matrix: near the end it is moved

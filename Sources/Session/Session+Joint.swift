@@ -1,0 +1,139 @@
+// Several sessions in one pass: each weight is read once for all of them. Products give a row the same
+// bits whatever rows are beside it, and everything that looks back in time walks one segment, so a
+// session's results are those it would have had alone.
+
+import CPlatform
+import LintelCore
+import LintelKernels
+import LintelModel
+import LintelSampling
+import LintelText
+import LintelWeights
+
+/// The sessions of one `lintel_step_many`, in the caller's order. All are of one model.
+package struct JointSessions {
+  package static var countMax: Int { Forward.segmentsMax }
+  /// Most prompt rows of a session in a pass beside one that is served first.
+  package static var rowsBeside: Int { 8 }
+
+  package var items = InlineArray<8, UnsafeMutablePointer<Session>?>(repeating: nil)
+  package var statuses = InlineArray<8, Status>(repeating: .more)
+  package var count = 0
+  /// The first failure of a session; its status has the number of the session beside it.
+  package var failure: Failure?
+  /// Tokens that each session reads in the pass.
+  private var rows = InlineArray<8, Int>(repeating: 0)
+
+  package init() {}
+
+  package var hasMore: Bool { has(.more) }
+  package var hasPaused: Bool { has(.paused) }
+
+  private func has(_ status: Status) -> Bool {
+    for i in 0..<count where statuses[i] == status { return true }
+    return false
+  }
+
+  /// One round for the sessions that have more to do: each that can samples its next token, then one
+  /// pass reads what is pending.
+  package mutating func round(_ engine: UnsafeMutablePointer<Engine>) {
+    let start = lt_now_ns()
+    for i in 0..<count where statuses[i] == .more {
+      guard let s = items[i] else { continue }
+      do throws(Failure) {
+        statuses[i] = try s.pointee.enterRound(engine)
+      } catch {
+        statuses[i] = error.status
+        if failure == nil { failure = error }
+      }
+    }
+    let sampled = lt_now_ns()
+    share()
+    var leader: UnsafeMutablePointer<Session>?
+    for i in 0..<count where rows[i] > 0 { leader = leader ?? items[i] }
+    if let leader {
+      engine.pointee.takeTurn()
+      pass(leader)
+      engine.pointee.endTurn()
+    }
+    let end = lt_now_ns()
+    for i in 0..<count where rows[i] > 0 {
+      guard let s = items[i] else { continue }
+      s.pointee.leaveRound(rows: rows[i], ns: end - sampled, roundNs: end - start)
+      statuses[i] = s.pointee.pending > 0 || s.pointee.isGenerating ? .more : .done
+    }
+  }
+
+  /// Who reads how much. Every session with one pending token reads it. What is left of the chunk
+  /// goes to prompts in order of priority, then of the caller; beside a session of higher priority a
+  /// prompt gets `rowsBeside` rows at most, so that it does not hold that session up.
+  private mutating func share() {
+    var left = 0
+    var top = 0
+    for i in 0..<count {
+      rows[i] = 0
+      guard statuses[i] == .more, let s = items[i] else { continue }
+      left = s.pointee.loaded.pointee.options.chunk
+      top = max(top, s.pointee.priority)
+    }
+    for isPrompt in 0...1 {
+      var level = top
+      while level >= 0 && left > 0 {
+        for i in 0..<count {
+          guard statuses[i] == .more, let s = items[i], s.pointee.priority == level,
+            (s.pointee.pending > 1) == (isPrompt == 1)
+          else { continue }
+          let limit = level == top ? left : min(left, JointSessions.rowsBeside)
+          rows[i] = min(s.pointee.pending, limit)
+          left -= rows[i]
+        }
+        level -= 1
+      }
+    }
+  }
+
+  private func pass(_ leader: UnsafeMutablePointer<Session>) {
+    var places = InlineArray<8, Floats?>(repeating: nil)
+    var segment = 0
+    for i in 0..<count where rows[i] > 0 {
+      guard let s = items[i] else { continue }
+      leader.pointee.forward?.add(
+        s.pointee.stateCell.base, s.pointee.tokens + s.pointee.position, rows[i])
+      if rows[i] == s.pointee.pending { places[segment] = s.pointee.logits.base }
+      segment += 1
+    }
+    while leader.pointee.forward?.isAtEnd == false { leader.pointee.forward?.runLayer() }
+    leader.pointee.forward?.logits(into: places)
+    leader.pointee.forward?.finish()
+  }
+}
+
+extension Session {
+  /// What comes before a joint pass: cancellation, the rest of a pass of its own, the next token.
+  /// Answers `more` if there are tokens to read.
+  fileprivate mutating func enterRound(
+    _ engine: UnsafeMutablePointer<Engine>
+  ) throws(Failure) -> Status {
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
+    if passRows > 0 { endPass(engine) }
+    if pending == 0 && generation != nil {
+      let start = lt_now_ns()
+      let status = try sampleUnit()
+      figures.generateNs += lt_now_ns() - start
+      if status != .more { return status }
+    }
+    return pending > 0 ? .more : .done
+  }
+
+  /// After a joint pass that read `rows` of this session's tokens.
+  fileprivate mutating func leaveRound(rows: Int, ns: Int64, roundNs: Int64) {
+    hasLogits = pending == 0
+    if generation.map({ $0.sampled == 0 }) ?? true {
+      figures.promptTokens += rows
+      figures.promptNs += ns
+    } else {
+      figures.generateNs += ns
+    }
+    figures.longestUnitNs = max(figures.longestUnitNs, roundNs)
+  }
+}
