@@ -191,9 +191,9 @@ static void session_arguments(host h) {
   o.context_tokens = 1 << 29;
   REFUSED(lintel_session_create(h.model, &o, &s, &error), LINTEL_ERR_LIMIT, "context_tokens");
   o.context_tokens = 16;
-  o.reserved0 = 1;
-  REFUSED(lintel_session_create(h.model, &o, &s, &error), R, "lintel_session_options");
-  o.reserved0 = 0;
+  o.priority = 8;
+  REFUSED(lintel_session_create(h.model, &o, &s, &error), A, "priority is 8");
+  o.priority = 0;
   o.cache = 3;
   REFUSED(lintel_session_create(h.model, &o, &s, &error), A, "cache is 3");
   o.cache = LINTEL_CACHE_F32;
