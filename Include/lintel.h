@@ -148,7 +148,7 @@ typedef struct lintel_engine_options {
 typedef struct lintel_model_options {
   uint32_t struct_size;
   uint32_t load;         /* LINTEL_LOAD_... */
-  uint32_t chunk_tokens; /* most prompt tokens in one pass; default 64, at most 1024. Sizes the
+  uint32_t chunk_tokens; /* most prompt tokens in one pass; default 128, at most 1024. Sizes the
                             scratch memory and bounds the time of a step */
   uint32_t flags;        /* LINTEL_MODEL_... */
   lintel_progress_fn progress; /* for prefault and locked */

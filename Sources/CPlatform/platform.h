@@ -212,9 +212,7 @@ static inline int lt_cpu_supported(void) {
 
 /* ---- mathematics: named here so that the undefined symbols of the archive are few and known ---- */
 
-static inline float lt_expf(float x) { return expf(x); }
 static inline float lt_logf(float x) { return logf(x); }
-static inline float lt_log1pf(float x) { return log1pf(x); }
 static inline float lt_sqrtf(float x) { return __builtin_sqrtf(x); }
 static inline double lt_pow(double x, double y) { return pow(x, y); }
 static inline double lt_cos(double x) { return cos(x); }

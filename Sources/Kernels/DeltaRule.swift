@@ -192,25 +192,19 @@ package struct DeltaRuleJob: ParallelJob {
     let d = shape.keyWidth
     if shape.isDecayPerChannel {
       let raw = decay + t * decayStride + h * d
-      for j in 0..<d {
-        factor[j] = a[h] * DeltaRuleJob.softplus(raw[j] + dt[h * d + j])
-      }
+      let bias = dt + h * d
       var j = 0
       while j < d {
         let n = d - j
-        factor.store(Elementary.exp(factor.lanes(j, count: n)), j, count: n)
+        let g = Elementary.softplus(raw.lanes(j, count: n) + bias.lanes(j, count: n)) * a[h]
+        factor.store(Elementary.exp(g), j, count: n)
         j += 8
       }
     } else {
-      let g = a[h] * DeltaRuleJob.softplus(decay[t * decayStride + h] + dt[h])
+      let g = a[h] * Elementary.softplus(decay[t * decayStride + h] + dt[h])
       let f = Elementary.exp(g)
       for j in 0..<d { factor[j] = f }
     }
-  }
-
-  /// log(1 + e^x); x itself above 20, where they agree to the last bit.
-  static func softplus(_ x: Float) -> Float {
-    x > 20 ? x : lt_log1pf(lt_expf(x))
   }
 
   /// One token, 32 columns of the state from `c`.

@@ -25,6 +25,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var chosenMax = 0
   package var expertsMax = 0
   package var keyWidthMax = 0
+  /// Of a block of the hungriest attention layer's keys and values.
+  package var attentionFloats = 0
   package var layerKinds = InlineArray<3, Int>(repeating: 0)
 
   package init() {}
@@ -49,6 +51,9 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
       include(m.query, blocked: m.rank % 32 == 0 && m.rope % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
+      attentionFloats = max(
+        attentionFloats,
+        AttentionJob.scratchFloats(keyWidth: m.cacheWidth, valueWidth: m.rank))
       inputColumns = max(inputColumns, m.heads * roundUp(m.nope))
       inputColumns = max(inputColumns, m.heads * roundUp(m.rank))
       inputColumns = max(inputColumns, m.heads * m.value)
@@ -57,6 +62,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
       include(m.query, blocked: m.width % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
+      attentionFloats = max(
+        attentionFloats, AttentionJob.scratchFloats(keyWidth: m.width, valueWidth: m.width))
       inputColumns = max(inputColumns, m.heads * m.width)
     }
   }

@@ -43,7 +43,8 @@ extension Forward {
           cache: cache, keyGroupStride: m.width, valueColumn: keyTotal,
           valueGroupStride: m.width,
           scale: 1 / lt_sqrtf(Float(m.width)), rows: s.rows, position: position,
-          output: attended + s.firstRow * queryTotal, outputStride: queryTotal))
+          output: attended + s.firstRow * queryTotal, outputStride: queryTotal,
+          scratch: workspace.attention.base))
     }
 
     input.columns = queryTotal

@@ -47,7 +47,7 @@ extension Forward {
           cache: cacheRows(s, layer, width), keyGroupStride: 0, valueColumn: 0,
           valueGroupStride: 0, scale: 1 / lt_sqrtf(Float(keyWidth)), rows: s.rows,
           position: s.state.pointee.position, output: attended + s.firstRow * m.heads * m.rank,
-          outputStride: m.heads * m.rank))
+          outputStride: m.heads * m.rank, scratch: workspace.attention.base))
     }
     pool.run(
       LatentValueJob(

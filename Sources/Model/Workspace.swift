@@ -13,6 +13,8 @@ package struct Workspace: BitwiseCopyable {
   package let rows: Buffer<Float>
   /// Per thread.
   package let delta: Buffer<Float>
+  /// Per thread.
+  package let attention: Buffer<Float>
   package let entries: Buffer<ProductEntry>
   /// Router results: `[rows, chosen]`.
   package let chosen: Buffer<Int32>
@@ -37,6 +39,9 @@ package struct Workspace: BitwiseCopyable {
       Float.self,
       d.keyWidthMax == 0 ? 0 : threads * DeltaRuleJob.scratchFloats(keyWidth: d.keyWidthMax),
       "delta rule scratch")
+    attention = try arena.carve(
+      Float.self, Checked.multiply(threads, d.attentionFloats, "attention scratch"),
+      "attention scratch")
     entries = try arena.carve(ProductEntry.self, 2 * d.expertsMax + 12, "product lists")
     let pairs = try Checked.multiply(rowsMax, d.chosenMax, "expert choices")
     chosen = try arena.carve(Int32.self, pairs, "expert choices")

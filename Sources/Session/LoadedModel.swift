@@ -12,7 +12,7 @@ import LintelWeights
 package struct LoadedModel {
   /// Longest word that can be tokenized; a word is a run without spaces.
   package static var pieceBytesMax: Int { 16 << 10 }
-  package static var chunkDefault: Int { 64 }
+  package static var chunkDefault: Int { 128 }
   package static var chunkMax: Int { 1024 }
 
   package struct Options {

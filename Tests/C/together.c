@@ -143,7 +143,11 @@ static uint32_t tokens_read(lintel_session *session) {
 /* Prompts of priorities 0, 5, 5 and a chunk of 64. */
 static void priorities(const char *path) {
   host h = open_host(path, 128u << 20, 1);
+  lintel_model_options mo = LINTEL_MODEL_OPTIONS_INIT;
   lintel_session *s[3];
+  mo.chunk_tokens = 64;
+  CHECK(lintel_model_close(h.model) == LINTEL_OK);
+  CHECK(lintel_model_open(h.engine, path, &mo, &h.model, NULL) == LINTEL_OK);
   lintel_status statuses[3];
   int32_t ids[100] = {0};
   lintel_session_options so = LINTEL_SESSION_OPTIONS_INIT;

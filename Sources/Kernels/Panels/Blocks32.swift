@@ -26,12 +26,12 @@ enum PanelQ8_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    prefetch(panel, 0, of: 1)
     let d = lt_half_low(lt_part0(lt_rows16(panel, 0)))
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, 2, &low, &high)
     low = lt_signed(low)
     high = lt_signed(high)
+    prefetch(panel, 0, of: 1)
     var a = 0
     while a < x.count {
       let sum = Int32(x.sums32(a, b, perBlock: 1)[0])
@@ -47,11 +47,11 @@ enum PanelQ4_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    prefetch(panel, 0, of: 1)
     let d = lt_half_low(lt_part0(lt_rows16(panel, 0)))
     let packed = lt_rows16(panel, 2)
     let low = lt_columns_and(packed, nibbles)
     let high = lt_columns_and(lt_columns_right(packed, 4), nibbles)
+    prefetch(panel, 0, of: 1)
     var a = 0
     while a < x.count {
       let sum = Int32(x.sums32(a, b, perBlock: 1)[0])
@@ -68,11 +68,11 @@ enum PanelIQ4_NL: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    prefetch(panel, 0, of: 1)
     let d = lt_half_low(lt_part0(lt_rows16(panel, 0)))
     let packed = lt_rows16(panel, 2)
     let low = lt_signed(lt_lookup_iq4nl(lt_columns_and(packed, nibbles)))
     let high = lt_signed(lt_lookup_iq4nl(lt_columns_and(lt_columns_right(packed, 4), nibbles)))
+    prefetch(panel, 0, of: 1)
     var a = 0
     while a < x.count {
       let sum = Int32(x.sums32(a, b, perBlock: 1)[0])
@@ -102,11 +102,11 @@ enum PanelQ5_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    prefetch(panel, 0, of: 1)
     let head = lt_rows16(panel, 0)
     let d = lt_half_low(lt_part0(head))
     let h = lt_or(lt_shift_right(lt_part0(head), 16), lt_shift_left(lt_part1(head), 16))
     let (low, high) = fiveBits(lt_rows16(panel, 6), h)
+    prefetch(panel, 0, of: 1)
     var a = 0
     while a < x.count {
       let sum = Int32(x.sums32(a, b, perBlock: 1)[0])
@@ -123,11 +123,11 @@ enum PanelQ5_1: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    prefetch(panel, 0, of: 1)
     let head = lt_rows16(panel, 0)
     let d = lt_half_low(lt_part0(head))
     let m = lt_half_high(lt_part0(head))
     let (low, high) = fiveBits(lt_rows16(panel, 8), lt_part1(head))
+    prefetch(panel, 0, of: 1)
     var a = 0
     while a < x.count {
       let sum = Int32(x.sums32(a, b, perBlock: 1)[0])

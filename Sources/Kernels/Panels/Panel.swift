@@ -17,7 +17,8 @@ import CPlatform
 
 /// The activation rows of one pass over the weights, and what has been summed for them.
 struct Inputs {
-  /// How many rows; a constant 1 in the specialised decode kernel.
+  /// How many rows. Never a constant: the compiler would unroll the loops over them and gather the
+  /// requests for memory in bursts, which costs a third of the rate at one row.
   let count: Int
   /// `[count]`, the first quant of each row.
   let quants: UnsafePointer<UnsafePointer<Int8>>
@@ -80,76 +81,12 @@ extension PanelFormat {
 }
 
 enum Panel {
-  /// Activation rows per pass: their quants stay in the second-level cache.
-  static var inputsMax: Int { 64 }
-
   @inline(__always)
   static func run<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
-    if job.inputs == 1 {
-      decode(format, job)
+    if job.inputs <= 8 {
+      PanelPasses<8>.run(format, job)
     } else {
-      passes(format, job)
-    }
-  }
-
-  @inline(never)
-  static func decode<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
-    var number = Int(truncatingIfNeeded: job.input_rows?[0] ?? 0)
-    var quants = job.quants + number &* Int(job.columns)
-    var integers = lt_zero()
-    var results = lt_zero_floats()
-    let blocks = Int(job.columns) / F.blockColumns
-    withUnsafePointer(to: &number) { number in
-      withUnsafePointer(to: &quants) { quants in
-        withUnsafeMutablePointer(to: &integers) { integers in
-          withUnsafeMutablePointer(to: &results) { results in
-            let x = Inputs(
-              count: 1, quants: quants, numbers: number, scales: job.scales, sums16: job.sums16,
-              sums32: job.sums32, blocks: blocks, integers: integers, results: results)
-            rows(format, job, x, first: 0)
-          }
-        }
-      }
-    }
-  }
-
-  @inline(never)
-  static func passes<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
-    let columns = Int(job.columns)
-    let blocks = columns / F.blockColumns
-    var numbers = InlineArray<64, Int>(repeating: 0)
-    var quants = InlineArray<64, UnsafePointer<Int8>>(repeating: job.quants)
-    var integers = InlineArray<64, lt_lanes>(repeating: lt_zero())
-    var results = InlineArray<64, lt_floats>(repeating: lt_zero_floats())
-    var first = 0
-    let inputs = Int(job.inputs)
-    while first < inputs {
-      let count = min(inputsMax, inputs &- first)
-      for a in 0..<count {
-        let number = job.input_rows.map { Int($0[first &+ a]) } ?? first &+ a
-        numbers[a] = number
-        quants[a] = job.quants + number &* columns
-      }
-      withUnsafePointer(to: &numbers) { numbers in
-        withUnsafePointer(to: &quants) { quants in
-          withUnsafeMutablePointer(to: &integers) { integers in
-            withUnsafeMutablePointer(to: &results) { results in
-              let x = Inputs(
-                count: count,
-                quants: UnsafeRawPointer(quants).assumingMemoryBound(
-                  to: UnsafePointer<Int8>.self),
-                numbers: UnsafeRawPointer(numbers).assumingMemoryBound(to: Int.self),
-                scales: job.scales, sums16: job.sums16, sums32: job.sums32, blocks: blocks,
-                integers: UnsafeMutableRawPointer(integers).assumingMemoryBound(
-                  to: lt_lanes.self),
-                results: UnsafeMutableRawPointer(results).assumingMemoryBound(
-                  to: lt_floats.self))
-              rows(format, job, x, first: first)
-            }
-          }
-        }
-      }
-      first &+= count
+      PanelPasses<64>.run(format, job)
     }
   }
 
@@ -205,6 +142,51 @@ enum Panel {
     for i in 0..<count {
       let v = y[placement.lane(o &+ i) & 15]
       output[i] = adds ? output[i] + v : v
+    }
+  }
+}
+
+/// Several activation rows, up to n in a pass over the weights; 64 rows' quants stay in the
+/// second-level cache. Clearing the room for 64 would cost more than a small product,
+/// such as an expert's.
+enum PanelPasses<let n: Int> {
+  @inline(never)
+  static func run<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
+    let columns = Int(job.columns)
+    let blocks = columns / F.blockColumns
+    var numbers = InlineArray<n, Int>(repeating: 0)
+    var quants = InlineArray<n, UnsafePointer<Int8>>(repeating: job.quants)
+    var integers = InlineArray<n, lt_lanes>(repeating: lt_zero())
+    var results = InlineArray<n, lt_floats>(repeating: lt_zero_floats())
+    var first = 0
+    let inputs = Int(job.inputs)
+    while first < inputs {
+      let count = min(n, inputs &- first)
+      for a in 0..<count {
+        let number = job.input_rows.map { Int($0[first &+ a]) } ?? first &+ a
+        numbers[a] = number
+        quants[a] = job.quants + number &* columns
+      }
+      withUnsafePointer(to: &numbers) { numbers in
+        withUnsafePointer(to: &quants) { quants in
+          withUnsafeMutablePointer(to: &integers) { integers in
+            withUnsafeMutablePointer(to: &results) { results in
+              let x = Inputs(
+                count: count,
+                quants: UnsafeRawPointer(quants).assumingMemoryBound(
+                  to: UnsafePointer<Int8>.self),
+                numbers: UnsafeRawPointer(numbers).assumingMemoryBound(to: Int.self),
+                scales: job.scales, sums16: job.sums16, sums32: job.sums32, blocks: blocks,
+                integers: UnsafeMutableRawPointer(integers).assumingMemoryBound(
+                  to: lt_lanes.self),
+                results: UnsafeMutableRawPointer(results).assumingMemoryBound(
+                  to: lt_floats.self))
+              Panel.rows(format, job, x, first: first)
+            }
+          }
+        }
+      }
+      first &+= count
     }
   }
 }

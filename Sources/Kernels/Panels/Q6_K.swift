@@ -45,17 +45,19 @@ enum PanelQ6_K: PanelFormat {
     lt_rows32(panel, 64 &* n &+ 32, &qLow1, &qHigh1)
     lt_rows32(panel, 128 &+ 32 &* n, &hLow, &hHigh)
     let at = 256 &* b &+ 128 &* n
-    prefetch(panel, 2 &* n, of: 4)
+    prefetch(panel, 4 &* n, of: 8)
     add(
       x, at, six(qLow0, lt_columns_left(hLow, 4)), six(qHigh0, lt_columns_left(hHigh, 4)),
       lt_scale_signed_byte(s0, 0), lt_scale_signed_byte(s0, 8))
+    prefetch(panel, 4 &* n &+ 1, of: 8)
     add(
       x, at &+ 32, six(qLow1, lt_columns_left(hLow, 2)), six(qHigh1, lt_columns_left(hHigh, 2)),
       lt_scale_signed_byte(s0, 16), lt_scale_signed_byte(s0, 24))
-    prefetch(panel, 2 &* n &+ 1, of: 4)
+    prefetch(panel, 4 &* n &+ 2, of: 8)
     add(
       x, at &+ 64, six(lt_columns_right(qLow0, 4), hLow), six(lt_columns_right(qHigh0, 4), hHigh),
       lt_scale_signed_byte(s1, 0), lt_scale_signed_byte(s1, 8))
+    prefetch(panel, 4 &* n &+ 3, of: 8)
     add(
       x, at &+ 96, six(lt_columns_right(qLow1, 4), lt_columns_right(hLow, 2)),
       six(lt_columns_right(qHigh1, 4), lt_columns_right(hHigh, 2)),
