@@ -232,6 +232,9 @@ package struct DeltaRuleJob: ParallelJob {
     var (w0, w1, w2, w3) = (r0, r0, r0, r0)
     var s = state + c
     for j in 0..<d {
+      // The columns to come: rows are too far apart for the processor to foresee them.
+      lt_prefetch(s + 32)
+      lt_prefetch(s + 48)
       let kj = Lanes(repeating: kDecayed[j])
       let qj = Lanes(repeating: qDecayed[j])
       let (s0, s1, s2, s3) = (s.lanes(0), s.lanes(8), s.lanes(16), s.lanes(24))

@@ -11,6 +11,11 @@ package enum Product {
     case add
   }
 
+  /// Whether this product takes floats, so that its kernel asks for its weights itself.
+  static func isFloat(_ matrix: Matrix, _ float: Bool) -> Bool {
+    Activations.forms(for: matrix.format, float: float) == .floats
+  }
+
   /// Rows `weightRows` of `matrix` times `inputRows` activation rows.
   ///
   ///     output[r * outputStride + o] = sum over i of W[o, i] x[row(r), i]     o in weightRows
@@ -28,7 +33,7 @@ package enum Product {
     _ matrix: Matrix, weightRows: Range<Int>, input: Activations, inputRows: Int,
     rowNumbers: UnsafePointer<Int32>? = nil, output: UnsafeMutablePointer<Float>,
     outputStride: Int, outputs: UnsafePointer<Floats?>? = nil, mode: Mode = .set,
-    float: Bool = false
+    float: Bool = false, stream: UnsafeMutablePointer<lt_stream>? = nil
   ) {
     if weightRows.isEmpty || inputRows <= 0 { return }
     let forms = Activations.forms(for: matrix.format, float: float)
@@ -41,9 +46,25 @@ package enum Product {
       sums16: form.sums16.base, sums32: form.sums32.base, input_rows: rowNumbers,
       inputs: Int64(inputRows), output: output, output_stride: Int64(outputStride),
       outputs: outputs, format: matrix.format.rawValue, adds: mode == .add ? 1 : 0,
-      use_floats: forms == .floats ? 1 : 0)
+      use_floats: forms == .floats ? 1 : 0, stream: nil)
+    if let stream {
+      job.stream = stream
+      run(&job, input.level)
+    } else {
+      var own = lt_stream(
+        at: job.weights + weightRows.lowerBound &* matrix.rowBytes,
+        left: Int64(weightRows.count &* matrix.rowBytes), next: nil, count: 0)
+      withUnsafeMutablePointer(to: &own) { own in
+        lt_stream_begin(own)
+        job.stream = own
+        run(&job, input.level)
+      }
+    }
+  }
+
+  private static func run(_ job: inout lt_product, _ level: Level) {
     #if arch(x86_64)
-      if input.level == .wide {
+      if level == .wide {
         lt_product_wide(&job)
         return
       }

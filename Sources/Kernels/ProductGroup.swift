@@ -69,6 +69,36 @@ package struct ProductJob: ParallelJob {
   }
 
   package func run(part: Int, parts: Int) {
+    var ranges = InlineArray<32, lt_range>(repeating: lt_range())
+    var count = 0
+    shares(part, parts) { e, rows in
+      if count < 32 && !Product.isFloat(e.matrix, isFloat) {
+        ranges[count] = lt_range(
+          start: e.matrix.row(rows.lowerBound).assumingMemoryBound(to: UInt8.self),
+          bytes: Int64(rows.count &* e.matrix.rowBytes))
+        count += 1
+      }
+    }
+    withUnsafePointer(to: &ranges) { ranges in
+      var stream = lt_stream(
+        at: nil, left: 0, next: UnsafeRawPointer(ranges).assumingMemoryBound(to: lt_range.self),
+        count: Int64(count))
+      withUnsafeMutablePointer(to: &stream) { stream in
+        lt_stream_begin(stream)
+        shares(part, parts) { e, rows in
+          Product.run(
+            e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,
+            rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
+            outputs: e.outputs, mode: e.mode, float: isFloat, stream: stream)
+          if lowRank.count > 0 { LowRank.add(e, rows, lowRank) }
+        }
+      }
+    }
+  }
+
+  /// The stretches of weight rows that are share `part`, in order.
+  @inline(__always)
+  private func shares(_ part: Int, _ parts: Int, _ body: (ProductEntry, Range<Int>) -> Void) {
     let from = cost / parts &* part
     let to = part == parts - 1 ? cost : cost / parts &* (part + 1)
     var start = 0
@@ -80,13 +110,7 @@ package struct ProductJob: ParallelJob {
         let rows = e.matrix.rows
         let first = Share.boundary(from - start, rowCost, rows, grain: ProductJob.grain)
         let last = Share.boundary(to - start, rowCost, rows, grain: ProductJob.grain)
-        if first < last {
-          Product.run(
-            e.matrix, weightRows: first..<last, input: e.input, inputRows: e.rows,
-            rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
-            outputs: e.outputs, mode: e.mode, float: isFloat)
-          if lowRank.count > 0 { LowRank.add(e, first..<last, lowRank) }
-        }
+        if first < last { body(e, first..<last) }
       }
       start = end
     }

@@ -158,6 +158,7 @@ enum Panel {
   static func rows<F: PanelFormat>(_: F.Type, _ job: lt_product, _ x: Inputs, first: Int) {
     let end = Int(job.row_end)
     var o = Int(job.row_begin)
+    let panelBytes = 16 &* job.row_bytes
     while o < end {
       let placement = Placement(job, o)
       var a = 0
@@ -168,6 +169,10 @@ enum Panel {
       var b = 0
       var offset = 0
       var panel = placement.panel
+      // Only the first pass over the weights asks for them; later ones find them in a cache.
+      if first == 0, let stream = job.stream, let ahead = lt_stream_take(stream, panelBytes) {
+        panel.ahead = ahead
+      }
       while b < x.blocks {
         F.addBlock(lt_at_block(panel, offset), b, x)
         b &+= 1
@@ -230,7 +235,7 @@ struct Placement {
       let base = job.weights + start &* rowBytes
       panel = lt_panel(
         group0: base, group1: base + 4 &* rowBytes, group2: base + 8 &* rowBytes,
-        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base + max(16 &* rowBytes, 8192))
+        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base)
     } else {
       start = 0
       rowsEnd = rows
