@@ -92,6 +92,6 @@ let package = Package(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),
     suite("Parity", ["CLintel", "LintelExports"]),
-    suite("Model", ["CLintel", "LintelExports"]),
+    suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
   ]
 )

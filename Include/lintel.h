@@ -3,7 +3,8 @@
  * If it is not in this file, it is not the API.
  *
  *   engine    the budget: one block of memory, a pool of threads
- *     model     one memory-mapped GGUF file: weights, tokenizer. Immutable, shared by sessions
+ *     model     one memory-mapped GGUF file: weights, tokenizer. Immutable, shared by sessions;
+ *               its adapter slots hold LoRA adapters, which sessions choose from
  *       session   one conversation: recurrent state, attention cache, sampler. One timeline
  *
  * A complete program (without error handling):
@@ -153,10 +154,14 @@ typedef struct lintel_model_options {
   uint32_t flags;        /* LINTEL_MODEL_... */
   lintel_progress_fn progress; /* for prefault and locked */
   void *progress_user;
-  uint64_t reserved[4];
+  uint64_t adapter_slot_bytes; /* of each slot; lintel_adapter_inspect says what an adapter takes */
+  uint32_t adapter_slots;      /* places for adapters; default 0, at most 64 */
+  uint32_t adapter_rank;       /* the greatest sum of the ranks of a session's adapters; default 64,
+                                  at most 256. Sizes scratch memory */
+  uint64_t reserved[2];
 } lintel_model_options;
 #define LINTEL_MODEL_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, { 0, 0 } }
 
 #define LINTEL_CACHE_AUTO 0 /* 8 bits beside quantised weights, else 32-bit floats */
 #define LINTEL_CACHE_F32 1
@@ -222,13 +227,14 @@ typedef struct lintel_memory {
   uint64_t state_bytes;    /* sessions: recurrent states and convolution histories */
   uint64_t cache_bytes;    /* sessions: attention caches */
   uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text) */
-  uint64_t total_bytes;    /* the sum of the above: the smallest budget that works */
+  uint64_t total_bytes;    /* all of these and adapter_bytes: the smallest budget that works */
   uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
   uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
-  uint64_t reserved[4];
+  uint64_t adapter_bytes;  /* adapter slots and what computing with them needs; part of the total */
+  uint64_t reserved[3];
 } lintel_memory;
 #define LINTEL_MEMORY_INIT \
-  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0 } }
 
 /* The exact number of bytes that one model with `session_count` equal sessions will take, before
  * anything is reserved. NULL options are defaults. engine_options' memory fields are ignored.
@@ -316,6 +322,76 @@ lintel_status lintel_model_tokenize(lintel_model *model, const char *text, size_
 lintel_status lintel_model_token_bytes(const lintel_model *model, int32_t token, char *out_bytes,
                                        size_t capacity, size_t *out_count);
 
+/* ---- Adapters ----
+ *
+ * A LoRA adapter is a GGUF file that changes some linear maps of its base model:
+ *
+ *     W x  becomes  W x + scale * alpha / rank * B (A x)      (scale * B (A x) where alpha is 0)
+ *
+ * Every linear map of every supported architecture can be changed, experts and router included, the
+ * token embedding excepted. A model has lintel_model_options.adapter_slots places for adapters; each
+ * session names those that it computes with. Sessions with different adapters can be stepped
+ * together.
+ *
+ * In a slot an adapter is kept in the half-precision format of its file; otherwise in F16, or in F32
+ * with LINTEL_MODEL_FLOAT_ACTIVATIONS. Loading reads and checks the whole file, copies, and keeps
+ * nothing of it. It does not hold up the model's sessions. It belongs to the one thread at a time that
+ * opens and closes models and sessions. */
+
+typedef struct lintel_adapter_info {
+  uint32_t struct_size;
+  uint32_t rank;              /* the greatest of its tensors */
+  uint32_t map_count;         /* linear maps that it changes */
+  uint32_t session_count;     /* sessions that use the slot; 0 from lintel_adapter_inspect */
+  uint64_t slot_bytes;        /* what it takes in a slot */
+  uint64_t float_slot_bytes;  /* the same with LINTEL_MODEL_FLOAT_ACTIVATIONS; 0 for a slot */
+  uint64_t content_hash;      /* of the file (XXH64): what snapshots know an adapter by */
+  float alpha;                /* of the file; 0 if it has none */
+  uint32_t is_loaded;         /* 0: the slot is empty, and all other fields are 0 */
+  char name[128];             /* of the slot, or general.name of the file; NUL-terminated */
+  char architecture[32];      /* of the base model */
+  uint64_t reserved[4];
+} lintel_adapter_info;
+
+/* What the adapter file at `path` is, without its base model. Whether it fits a model, only
+ * lintel_adapter_load finds out; slot_bytes is exact unless the file changes attn_kv_b.
+ * Maps the file and some kilobytes for its directory, and unmaps both. Any thread.
+ * Errors: those of lintel_adapter_load that need no model. */
+lintel_status lintel_adapter_inspect(const char *path, lintel_adapter_info *out_info,
+                                     lintel_error *error);
+
+/* Loads the adapter at `path` into slot `slot`, in place of what it holds. `name` is the slot's, at
+ * most 127 bytes, for lintel_adapter_find; NULL takes the file's general.name.
+ * Errors name the key or tensor, and leave the slot as it was: BUSY while a session uses the slot;
+ * ARGUMENT if there is no such slot; BUDGET with the bytes needed and those of a slot; LIMIT if a rank
+ * exceeds adapter_rank; UNSUPPORTED for another architecture, a tensor that belongs to no linear map
+ * of the model, DoRA, invocation tokens; SHAPE, MISSING (one half of a pair), DUPLICATE; FILE, FORMAT,
+ * TRUNCATED. */
+lintel_status lintel_adapter_load(lintel_model *model, uint32_t slot, const char *path,
+                                  const char *name, lintel_error *error);
+
+/* The same from bytes, which are the host's again when it returns. */
+lintel_status lintel_adapter_load_bytes(lintel_model *model, uint32_t slot, const void *bytes,
+                                        uint64_t byte_count, const char *name,
+                                        lintel_error *error);
+
+/* Empties a slot; an empty one stays empty. BUSY while a session uses it. */
+lintel_status lintel_adapter_unload(lintel_model *model, uint32_t slot, lintel_error *error);
+
+/* What a slot holds. `out_info`->struct_size must be set. */
+lintel_status lintel_adapter_get_info(const lintel_model *model, uint32_t slot,
+                                      lintel_adapter_info *out_info);
+
+/* The first slot called `name`; MISSING if there is none. */
+lintel_status lintel_adapter_find(const lintel_model *model, const char *name,
+                                  uint32_t *out_slot, lintel_error *error);
+
+/* One of a session's adapters. */
+typedef struct lintel_adapter_use {
+  uint32_t slot;
+  float scale; /* 1 applies it as it was trained, 0 not at all */
+} lintel_adapter_use;
+
 /* ---- Session ---- */
 
 /* CONSTRUCTOR. Carves the state, the cache for context_tokens, sampler and buffers.
@@ -328,6 +404,20 @@ lintel_status lintel_session_destroy(lintel_session *session);
 
 /* Back to the state before any text; clears poison, cancellation and any unfinished generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
+
+/* Gives the session the `count` adapters of `uses` (at most 8) instead of those it has, for all text
+ * that it reads from now on; 0 means none. What it has read stays as it was read. They are kept by
+ * lintel_session_reset. Takes microseconds.
+ * Errors leave the session as it was: ARGUMENT (no such slot, one named twice, a scale that is not
+ * finite), STATE (an empty slot; an unfinished generation or pass), BUSY (a slot being loaded), LIMIT
+ * if the ranks add up to more than adapter_rank. */
+lintel_status lintel_session_set_adapters(lintel_session *session, const lintel_adapter_use *uses,
+                                          uint32_t count, lintel_error *error);
+
+/* The session's adapters. Writes up to `capacity` of them and always the full count. */
+lintel_status lintel_session_get_adapters(const lintel_session *session,
+                                          lintel_adapter_use *out_uses, uint32_t capacity,
+                                          uint32_t *out_count);
 
 /* Adds text to what the model has read or will read. These only queue token ids; the next step or
  * generate runs them. Errors leave the session as it was: CONTEXT_FULL with the tokens needed and

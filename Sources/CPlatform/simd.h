@@ -272,6 +272,26 @@ LT_INLINE float lt_half(const void *p) {
   return r;
 }
 
+/* The nearest half precision number, ties to even, for magnitudes up to 65504. */
+LT_INLINE uint16_t lt_to_half(float x) {
+#if defined(LT_AVX2)
+  return (uint16_t)_mm_extract_epi16(_mm_cvtps_ph(_mm_set_ss(x), 0), 0);
+#else
+  uint32_t bits;
+  memcpy(&bits, &x, 4);
+  uint32_t sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF;
+  if (magnitude >= 0x38800000) {
+    uint32_t rounded = magnitude + 0xFFF + ((magnitude >> 13) & 1);
+    return (uint16_t)(sign | ((rounded - 0x38000000) >> 13));
+  }
+  /* Below 2^-14 the result counts units of 2^-24. */
+  if (magnitude < 0x33000000) return (uint16_t)sign;
+  uint32_t mantissa = (magnitude & 0x7FFFFF) | 0x800000, shift = 126 - (magnitude >> 23);
+  uint32_t half = 1u << (shift - 1), odd = (mantissa >> shift) & 1;
+  return (uint16_t)(sign | ((mantissa + half - 1 + odd) >> shift));
+#endif
+}
+
 LT_INLINE float lt_brain(const void *p) {
   uint16_t h;
   memcpy(&h, p, 2);

@@ -153,6 +153,7 @@ enum MemoryOut {
     out.pointee.total_bytes = UInt64(m.total)
     out.pointee.budget_bytes = UInt64(m.budget)
     out.pointee.weights_bytes = UInt64(m.weights)
+    out.pointee.adapter_bytes = UInt64(m.adapters)
   }
 }
 

@@ -27,6 +27,43 @@ enum ModelArguments {
         .argument, "chunk_tokens is \(o.chunk_tokens); at most \(LoadedModel.chunkMax) are possible",
         needed: Int64(o.chunk_tokens), available: Int64(LoadedModel.chunkMax))
     }
+    _ = try adapters(o)
+  }
+
+  private static func adapters(_ o: lintel_model_options) throws(Failure) -> AdapterOptions {
+    var a = AdapterOptions()
+    if o.adapter_slots == 0 {
+      if o.adapter_slot_bytes != 0 || o.adapter_rank != 0 {
+        throw Failure(
+          .argument, "adapter_slot_bytes and adapter_rank mean nothing while adapter_slots is 0")
+      }
+      return a
+    }
+    if o.flags & LINTEL_MODEL_VOCABULARY_ONLY != 0 {
+      throw Failure(.argument, "adapter_slots is set, but only the vocabulary is opened")
+    }
+    if Int(o.adapter_slots) > AdapterSlots.countMax {
+      throw Failure(
+        .argument,
+        "adapter_slots is \(o.adapter_slots); at most \(AdapterSlots.countMax) are possible",
+        needed: Int64(o.adapter_slots), available: Int64(AdapterSlots.countMax))
+    }
+    if Int(o.adapter_rank) > LowRank.rankMax {
+      throw Failure(
+        .argument, "adapter_rank is \(o.adapter_rank); at most \(LowRank.rankMax) is possible",
+        needed: Int64(o.adapter_rank), available: Int64(LowRank.rankMax))
+    }
+    if o.adapter_slot_bytes == 0 || o.adapter_slot_bytes > UInt64(Int.max / 256) {
+      throw Failure(
+        .argument,
+        "adapter_slot_bytes is \(o.adapter_slot_bytes): the size of a slot must be set (lintel_adapter_inspect says what an adapter takes)"
+      )
+    }
+    a.slots = Int(o.adapter_slots)
+    a.slotBytes = try Checked.alignUp(
+      Int(o.adapter_slot_bytes), Arena.alignment, "adapter_slot_bytes")
+    a.rank = o.adapter_rank == 0 ? AdapterSlots.rankDefault : Int(o.adapter_rank)
+    return a
   }
 
   static func options(
@@ -38,7 +75,9 @@ enum ModelArguments {
     return LoadedModel.Options(
       chunk: chunk == 0 ? LoadedModel.chunkDefault : chunk, threads: threads,
       isFloat: flags & LINTEL_MODEL_FLOAT_ACTIVATIONS != 0,
-      isVocabularyOnly: flags & LINTEL_MODEL_VOCABULARY_ONLY != 0)
+      isVocabularyOnly: flags & LINTEL_MODEL_VOCABULARY_ONLY != 0,
+      adapters: try options.map { (o) throws(Failure) in try adapters(o.pointee) }
+        ?? AdapterOptions())
   }
 
   /// Opens `region` on the engine; on failure the region is closed.

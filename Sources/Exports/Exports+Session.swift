@@ -96,6 +96,9 @@ public func lintel_session_destroy(_ session: OpaquePointer?) -> lintel_status {
       throw error
     }
     defer { Handle.leave(engineHeader) }
+    e.pointee.takeTurn()
+    Layout.object(header, Session.self).pointee.releaseAdapters()
+    e.pointee.endTurn()
     e.pointee.remove(header.pointee.region)
     return .ok
   }

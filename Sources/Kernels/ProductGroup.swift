@@ -15,11 +15,13 @@ package struct ProductEntry: BitwiseCopyable {
   /// Where each input row's results go instead, or nil.
   package var outputs: UnsafePointer<Floats?>?
   package var mode: Product.Mode
+  /// Which map this is to adapters, or nil.
+  package var target: LowRankTarget?
 
   package init(
     matrix: Matrix, input: Activations, inputRows: UnsafePointer<Int32>? = nil, rows: Int,
     output: Floats, outputStride: Int, outputs: UnsafePointer<Floats?>? = nil,
-    mode: Product.Mode = .set
+    mode: Product.Mode = .set, target: LowRankTarget? = nil
   ) {
     self.matrix = matrix
     self.input = input
@@ -29,6 +31,7 @@ package struct ProductEntry: BitwiseCopyable {
     self.outputStride = outputStride
     self.outputs = outputs
     self.mode = mode
+    self.target = target
   }
 
   /// Per weight row: reading its bytes once, and arithmetic with every input row.
@@ -42,12 +45,18 @@ package struct ProductJob: ParallelJob {
   let entries: UnsafePointer<ProductEntry>
   let count: Int
   let isFloat: Bool
+  /// Adapters whose A x is at hand in the entries' targets.
+  let lowRank: LowRankPass
   let cost: Int
 
-  package init(_ entries: UnsafePointer<ProductEntry>, _ count: Int, isFloat: Bool) {
+  package init(
+    _ entries: UnsafePointer<ProductEntry>, _ count: Int, isFloat: Bool,
+    lowRank: LowRankPass = .none
+  ) {
     self.entries = entries
     self.count = count
     self.isFloat = isFloat
+    self.lowRank = lowRank
     var total = 0
     for i in 0..<count { total &+= entries[i].rowCost &* entries[i].matrix.rows }
     cost = total
@@ -81,6 +90,7 @@ package struct ProductJob: ParallelJob {
             e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,
             rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
             outputs: e.outputs, mode: e.mode, float: isFloat, stream: stream)
+          if lowRank.count > 0 { LowRank.add(e, rows, lowRank) }
         }
       }
     }
@@ -97,19 +107,22 @@ package struct ProductJob: ParallelJob {
       let rowCost = e.rowCost
       let end = start &+ rowCost &* e.matrix.rows
       if end > from && start < to {
-        let first = boundary(from - start, rowCost, e.matrix.rows)
-        let last = boundary(to - start, rowCost, e.matrix.rows)
+        let rows = e.matrix.rows
+        let first = Share.boundary(from - start, rowCost, rows, grain: ProductJob.grain)
+        let last = Share.boundary(to - start, rowCost, rows, grain: ProductJob.grain)
         if first < last { body(e, first..<last) }
       }
       start = end
     }
   }
+}
 
-  /// The weight row at which a share that begins `offset` into an entry starts.
-  private func boundary(_ offset: Int, _ rowCost: Int, _ rows: Int) -> Int {
+enum Share {
+  /// The row at which a share that begins `offset` into an entry of `rows` rows starts.
+  static func boundary(_ offset: Int, _ rowCost: Int, _ rows: Int, grain: Int) -> Int {
     if offset <= 0 { return 0 }
     if offset >= rowCost &* rows { return rows }
-    let row = (offset / rowCost + ProductJob.grain / 2) / ProductJob.grain * ProductJob.grain
+    let row = (offset / rowCost + grain / 2) / grain * grain
     return min(row, rows)
   }
 }

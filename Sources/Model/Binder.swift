@@ -10,6 +10,7 @@ package struct Binder {
   let directory: TensorDirectory
   let architecture: Architecture
   var nextId: Int32 = 0
+  var nextInput: Int32 = 0
 
   init(_ directory: TensorDirectory, _ architecture: Architecture) {
     self.directory = directory
@@ -114,9 +115,16 @@ package struct Binder {
     return slot.start.assumingMemoryBound(to: Float.self)
   }
 
-  /// A matrix [columns, rows], or a stack of `stack` of them.
+  /// A number for an input that several maps share.
+  mutating func sharedInput() -> Int32 {
+    nextInput += 1
+    return nextInput - 1
+  }
+
+  /// A matrix [columns, rows], or a stack of `stack` of them. Without `input` it has one of its own.
   mutating func linear(
-    _ block: Int, _ suffix: StaticString, columns: Int, rows: Int, stack: Int = 1
+    _ block: Int, _ suffix: StaticString, input: Int32? = nil, columns: Int, rows: Int,
+    stack: Int = 1
   ) throws(Failure) -> Linear {
     let slot = try need(block, suffix)
     let e = slot.entry
@@ -126,10 +134,15 @@ package struct Binder {
         "tensor \(e.name) is [\(e.ne0), \(e.ne1), \(e.ne2), \(e.ne3)]; expected [\(columns), \(rows), \(stack)]"
       )
     }
-    nextId += 1
-    return Linear(
+    let l = Linear(
       matrix: Matrix(start: slot.start, format: e.format, columns: columns, rows: rows),
-      id: nextId - 1)
+      id: nextId, input: input ?? sharedInput())
+    nextId += 1
+    if let i = directory.place(e.name) {
+      directory.slots.base[i].linear = l.id
+      directory.slots.base[i].input = l.input
+    }
+    return l
   }
 
   /// The width that a tensor's own shape declares: its ne1.
@@ -149,12 +162,14 @@ package struct Binder {
   }
 
   mutating func dense(
-    _ block: Int, _ embedding: Int, gate: StaticString, up: StaticString, down: StaticString
+    _ block: Int, _ embedding: Int, input: Int32? = nil, gate: StaticString, up: StaticString,
+    down: StaticString
   ) throws(Failure) -> DenseFeedForward {
     let width = try rows(of: gate, block)
+    let x = input ?? sharedInput()
     return DenseFeedForward(
-      gate: try linear(block, gate, columns: embedding, rows: width),
-      up: try linear(block, up, columns: embedding, rows: width),
+      gate: try linear(block, gate, input: x, columns: embedding, rows: width),
+      up: try linear(block, up, input: x, columns: embedding, rows: width),
       down: try linear(block, down, columns: width, rows: embedding))
   }
 

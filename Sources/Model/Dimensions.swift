@@ -23,6 +23,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var inputColumns = 0
   /// Chosen experts per row, over all layers; 0 for dense models.
   package var chosenMax = 0
+  /// Linear maps in the hungriest list of products, those of chosen experts one by one.
+  package var mapsPerRow = 1
   package var expertsMax = 0
   package var keyWidthMax = 0
   /// Of a block of the hungriest attention layer's keys and values.
@@ -46,6 +48,7 @@ package struct Dimensions: BitwiseCopyable, Sendable {
         inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
       }
       keyWidthMax = max(keyWidthMax, m.shape.keyWidth)
+      mapsPerRow = max(mapsPerRow, m.projectionCount + 3)
     case .latent(let m):
       layerKinds[1] += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
@@ -57,6 +60,7 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       inputColumns = max(inputColumns, m.heads * roundUp(m.nope))
       inputColumns = max(inputColumns, m.heads * roundUp(m.rank))
       inputColumns = max(inputColumns, m.heads * m.value)
+      mapsPerRow = max(mapsPerRow, 2)
     case .gated(let m):
       layerKinds[2] += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
@@ -65,6 +69,7 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       attentionFloats = max(
         attentionFloats, AttentionJob.scratchFloats(keyWidth: m.width, valueWidth: m.width))
       inputColumns = max(inputColumns, m.heads * m.width)
+      mapsPerRow = max(mapsPerRow, 3)
     }
   }
 
@@ -78,11 +83,13 @@ package struct Dimensions: BitwiseCopyable, Sendable {
     case .dense(let f):
       rowFloats = max(rowFloats, f.rowFloats)
       inputColumns = max(inputColumns, roundUp(f.width))
+      mapsPerRow = max(mapsPerRow, 2)
     case .experts(let f):
       rowFloats = max(rowFloats, f.rowFloats(embedding: embedding))
       inputColumns = max(inputColumns, f.chosen * roundUp(f.width))
       if let s = f.shared { inputColumns = max(inputColumns, roundUp(s.width)) }
       chosenMax = max(chosenMax, f.chosen)
+      mapsPerRow = max(mapsPerRow, 2 * f.chosen + 3)
       expertsMax = max(expertsMax, f.count)
     }
   }

@@ -20,7 +20,7 @@ extension Forward {
     var count = 0
     func add(_ l: Linear, _ to: Floats, _ stride: Int) {
       workspace.entries[count] = ProductEntry(
-        matrix: l.matrix, input: input, rows: rows, output: to, outputStride: stride)
+        l, input: input, rows: rows, output: to, outputStride: stride)
       count += 1
     }
     for i in 0..<m.projectionCount {
@@ -86,7 +86,7 @@ extension Forward {
     input.floats.base.update(from: from, count: rows * width)
     quantise(input, rows, forms(up))
     workspace.entries[0] = ProductEntry(
-      matrix: up.matrix, input: input, rows: rows, output: to, outputStride: stride)
+      up, input: input, rows: rows, output: to, outputStride: stride)
     product(1)
   }
 

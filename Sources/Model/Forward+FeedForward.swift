@@ -13,9 +13,9 @@ extension Forward {
     var input = workspace.input
     input.columns = embeddingWidth
     workspace.entries[0] = ProductEntry(
-      matrix: f.gate.matrix, input: input, rows: rows, output: gate, outputStride: f.width)
+      f.gate, input: input, rows: rows, output: gate, outputStride: f.width)
     workspace.entries[1] = ProductEntry(
-      matrix: f.up.matrix, input: input, rows: rows, output: up, outputStride: f.width)
+      f.up, input: input, rows: rows, output: up, outputStride: f.width)
     product(2)
     input.columns = f.width
     swiglu(gate, up, input, rows, forms(f.down))
@@ -42,16 +42,18 @@ extension Forward {
     input.columns = width
 
     workspace.entries[0] = ProductEntry(
-      matrix: f.router.matrix, input: input, rows: rows, output: logits, outputStride: f.count)
+      f.router, input: input, rows: rows, output: logits, outputStride: f.count)
     product(1)
     route(f, logits)
 
     var count = 0
     func add(
-      _ matrix: Matrix, _ from: UnsafePointer<Int32>?, _ n: Int, _ to: Floats, _ stride: Int
+      _ linear: Linear, _ slice: Int, _ from: UnsafePointer<Int32>?, _ n: Int, _ to: Floats,
+      _ stride: Int
     ) {
       workspace.entries[count] = ProductEntry(
-        matrix: matrix, input: input, inputRows: from, rows: n, output: to, outputStride: stride)
+        linear, slice: slice, input: input, inputRows: from, owners: from, rows: n, output: to,
+        outputStride: stride)
       count += 1
     }
     for e in 0..<f.count {
@@ -59,8 +61,8 @@ extension Forward {
       let n = Int(workspace.expertStart[e + 1]) - from
       if n == 0 { continue }
       let list = UnsafePointer(workspace.pairRow + from)
-      add(f.gate.matrix.slice(e), list, n, gate + from * f.width, f.width)
-      add(f.up.matrix.slice(e), list, n, up + from * f.width, f.width)
+      add(f.gate, e, list, n, gate + from * f.width, f.width)
+      add(f.up, e, list, n, up + from * f.width, f.width)
     }
     var sharedGate: Floats?
     var sharedUp: Floats?
@@ -68,11 +70,11 @@ extension Forward {
     if let s = f.shared {
       let g = carver.take(s.width)
       let u = carver.take(s.width)
-      add(s.gate.matrix, nil, rows, g, s.width)
-      add(s.up.matrix, nil, rows, u, s.width)
+      add(s.gate, 0, nil, rows, g, s.width)
+      add(s.up, 0, nil, rows, u, s.width)
       sharedGate = g
       sharedUp = u
-      if let own = f.sharedGate { add(own.matrix, nil, rows, sharedScale, 1) }
+      if let own = f.sharedGate { add(own, 0, nil, rows, sharedScale, 1) }
     }
     product(count)
 
@@ -84,8 +86,9 @@ extension Forward {
       let n = Int(workspace.expertStart[e + 1]) - from
       if n == 0 { continue }
       workspace.entries[count] = ProductEntry(
-        matrix: f.down.matrix.slice(e), input: input.view(columns: f.width, firstRow: from),
-        rows: n, output: result + from * width, outputStride: width)
+        f.down, slice: e, input: input.view(columns: f.width, firstRow: from),
+        owners: UnsafePointer(workspace.pairRow + from), rows: n, output: result + from * width,
+        outputStride: width)
       count += 1
     }
     product(count)
@@ -113,7 +116,7 @@ extension Forward {
     }
     let width = embeddingWidth
     workspace.entries[0] = ProductEntry(
-      matrix: s.down.matrix, input: input, rows: rows, output: result, outputStride: width)
+      s.down, input: input, rows: rows, output: result, outputStride: width)
     product(1)
     for t in 0..<rows {
       Gate.addScaled(

@@ -19,12 +19,11 @@ extension Forward {
     var input = workspace.input
     input.columns = embeddingWidth
     workspace.entries[0] = ProductEntry(
-      matrix: m.query.matrix, input: input, rows: rows, output: both,
-      outputStride: 2 * queryTotal)
+      m.query, input: input, rows: rows, output: both, outputStride: 2 * queryTotal)
     workspace.entries[1] = ProductEntry(
-      matrix: m.key.matrix, input: input, rows: rows, output: keys, outputStride: keyTotal)
+      m.key, input: input, rows: rows, output: keys, outputStride: keyTotal)
     workspace.entries[2] = ProductEntry(
-      matrix: m.value.matrix, input: input, rows: rows, output: values, outputStride: keyTotal)
+      m.value, input: input, rows: rows, output: values, outputStride: keyTotal)
     product(3)
 
     for i in 0..<segmentCount {

@@ -19,10 +19,9 @@ extension Forward {
     var input = workspace.input
     input.columns = embeddingWidth
     workspace.entries[0] = ProductEntry(
-      matrix: m.query.matrix, input: input, rows: rows, output: query,
-      outputStride: m.heads * keyWidth)
+      m.query, input: input, rows: rows, output: query, outputStride: m.heads * keyWidth)
     workspace.entries[1] = ProductEntry(
-      matrix: m.down.matrix, input: input, rows: rows, output: latent, outputStride: width)
+      m.down, input: input, rows: rows, output: latent, outputStride: width)
     product(2)
 
     for i in 0..<segmentCount {
@@ -37,7 +36,7 @@ extension Forward {
     pool.run(
       LatentQueryJob(
         mixer: m, rows: rows, query: query, absorbed: absorbed, input: workspace.input,
-        isFloat: isFloat))
+        isFloat: isFloat, lowRank: lowRank))
     for i in 0..<segmentCount {
       guard let s = segments[i] else { continue }
       pool.run(
@@ -52,7 +51,7 @@ extension Forward {
     pool.run(
       LatentValueJob(
         mixer: m, rows: rows, attended: attended, values: values, input: workspace.input,
-        isFloat: isFloat))
+        isFloat: isFloat, lowRank: lowRank))
 
     input.columns = m.heads * m.value
     input.floats.base.update(from: values, count: rows * input.columns)
@@ -77,6 +76,7 @@ struct LatentQueryJob: ParallelJob {
   var absorbed: Floats
   var input: Activations
   var isFloat: Bool
+  var lowRank: LowRankPass
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -99,7 +99,7 @@ struct LatentQueryJob: ParallelJob {
     switch m.keyValue {
     case .split(let key, _):
       // Rows of head h lie together: h · rows + t.
-      var mine = input.view(columns: roundUp(m.nope), firstRow: h * rows)
+      var mine = input.view(columns: ownColumns, firstRow: h * rows)
       mine.columns = m.nope
       for t in 0..<rows {
         (mine.floats + t * m.nope).update(
@@ -112,7 +112,7 @@ struct LatentQueryJob: ParallelJob {
         output: absorbed + h * width, outputStride: m.heads * width, mode: .set, float: isFloat)
     case .joint(let joint):
       // Legacy files hold the rows [nope | value] of each head; the transposed product sums rows.
-      let line = input.view(columns: roundUp(m.rank), firstRow: h * rows).floats.base
+      let line = input.view(columns: ownColumns, firstRow: h * rows).floats.base
       for t in 0..<rows {
         let to = absorbed + (t * m.heads + h) * width
         for j in 0..<m.rank { to[j] = 0 }
@@ -125,6 +125,31 @@ struct LatentQueryJob: ParallelJob {
         }
       }
     }
+    if lowRank.count > 0 { adapt(h) }
+  }
+
+  /// Of the product input, per row and head.
+  private var ownColumns: Int {
+    switch mixer.keyValue {
+    case .split: roundUp(mixer.nope)
+    case .joint: roundUp(max(mixer.nope, mixer.rank))
+    }
+  }
+
+  /// absorbed[t, h] += the adapters' part.
+  private func adapt(_ h: Int) {
+    let m = mixer
+    var mine = input.view(columns: ownColumns, firstRow: h * rows)
+    mine.columns = m.nope
+    for t in 0..<rows {
+      mine.row(t).update(from: query + (t * m.heads + h) * (m.nope + m.rope), count: m.nope)
+    }
+    LowRank.apply(
+      lowRank,
+      LowRankTarget(
+        map: Int(m.keyNumbers.id), stack: Int(m.keyNumbers.input), slice: h, owners: nil),
+      matrixRows: m.rank, input: mine, rows: rows, output: absorbed + h * m.cacheWidth,
+      outputStride: m.heads * m.cacheWidth)
   }
 }
 
@@ -136,6 +161,7 @@ struct LatentValueJob: ParallelJob {
   var values: Floats
   var input: Activations
   var isFloat: Bool
+  var lowRank: LowRankPass
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -166,6 +192,14 @@ struct LatentValueJob: ParallelJob {
         matrix, weightRows: 0..<m.value, input: mine, inputRows: rows,
         output: values + h * m.value, outputStride: m.heads * m.value, mode: .set,
         float: isFloat)
+      if lowRank.count > 0 {
+        LowRank.apply(
+          lowRank,
+          LowRankTarget(
+            map: Int(m.valueNumbers.id), stack: Int(m.valueNumbers.input), slice: h, owners: nil),
+          matrixRows: m.value, input: mine, rows: rows, output: values + h * m.value,
+          outputStride: m.heads * m.value)
+      }
     }
   }
 }

@@ -13,11 +13,16 @@ import LintelWeights
 
 package struct Segment: BitwiseCopyable {
   package var state: UnsafeMutablePointer<SessionState>
+  package var adapters: UnsafePointer<AdapterSet>?
   package var firstRow: Int
   package var rows: Int
 
-  package init(state: UnsafeMutablePointer<SessionState>, firstRow: Int, rows: Int) {
+  package init(
+    state: UnsafeMutablePointer<SessionState>, adapters: UnsafePointer<AdapterSet>?,
+    firstRow: Int, rows: Int
+  ) {
     self.state = state
+    self.adapters = adapters
     self.firstRow = firstRow
     self.rows = rows
   }
@@ -37,6 +42,8 @@ package struct Forward {
   var segments: InlineArray<8, Segment?>
   var segmentCount = 0
   package private(set) var nextLayer = 0
+  /// The adapters of the rows, during `runLayer`.
+  var lowRank = LowRankPass.none
 
   package init(
     model: UnsafePointer<Model>, workspace: Workspace, pool: WorkerPool, isFloat: Bool,
@@ -54,16 +61,18 @@ package struct Forward {
   var embeddingWidth: Int { model.pointee.dimensions.embedding }
 
   /// Adds `tokens`, which follow what `state` has read. The ids are below the vocabulary's count and
-  /// the rows fit: the caller has checked.
+  /// the rows fit: the caller has checked. `adapters` stays as it is until `finish`.
   package mutating func add(
-    _ state: UnsafeMutablePointer<SessionState>, _ tokens: UnsafePointer<Int32>, _ count: Int
+    _ state: UnsafeMutablePointer<SessionState>, adapters: UnsafePointer<AdapterSet>?,
+    _ tokens: UnsafePointer<Int32>, _ count: Int
   ) {
     let width = embeddingWidth
     for t in 0..<count {
       Dequantise.row(
         model.pointee.embedding, Int(tokens[t]), into: hidden + (rows + t) * width)
     }
-    segments[segmentCount] = Segment(state: state, firstRow: rows, rows: count)
+    segments[segmentCount] = Segment(
+      state: state, adapters: adapters, firstRow: rows, rows: count)
     segmentCount += 1
     rows += count
   }
@@ -71,6 +80,7 @@ package struct Forward {
   /// Runs the next layer.
   package mutating func runLayer() {
     let layer = model.pointee.layers + nextLayer
+    lowRank = adaptersOfRows()
     normalise(layer.pointee.mixerNorm, Forward.forms(layer.pointee.mixer, isFloat))
     switch layer.pointee.mixer {
     case .delta(let m): run(m, layer.pointee)
@@ -83,6 +93,26 @@ package struct Forward {
     case .experts(let f): run(f)
     }
     nextLayer += 1
+  }
+
+  /// Which adapters the rows have: other passes may have used the list since the last layer.
+  private func adaptersOfRows() -> LowRankPass {
+    let scratch = workspace.lowRank
+    var count = 0
+    for i in 0..<segmentCount {
+      guard let s = segments[i], let set = s.adapters else { continue }
+      var rank = 0
+      for k in 0..<set.pointee.count {
+        guard let use = set.pointee[k] else { continue }
+        scratch.uses[count] = LowRankUse(
+          adapter: use.adapter, scale: use.scale, firstRow: s.firstRow, rows: s.rows,
+          rankBefore: rank)
+        rank += use.rank
+        count += 1
+      }
+    }
+    return LowRankPass(
+      uses: UnsafePointer(scratch.uses.base), count: count, rankMax: scratch.rankMax)
   }
 
   /// Ends the pass: the states have read the rows. The pass can be filled again.
@@ -118,6 +148,7 @@ package struct Forward {
 
   private func normaliseOutput(_ row: Int, _ to: Int) {
     let m = model.pointee
+    workspace.placeRows[to] = Int32(truncatingIfNeeded: row)
     let width = embeddingWidth
     Norm.rms(
       hidden + row * width, m.outputNorm, m.hyperparameters.rmsEpsilon, width,
@@ -133,9 +164,10 @@ package struct Forward {
       rows: 0..<count, forms: Activations.forms(for: m.output.matrix.format, float: isFloat))
     guard let first = workspace.places[0] else { return }
     workspace.entries[0] = ProductEntry(
-      matrix: m.output.matrix, input: input, rows: count, output: first,
-      outputStride: m.dimensions.vocabulary, outputs: UnsafePointer(workspace.places.base))
-    pool.run(ProductJob(workspace.entries.base, 1, isFloat: isFloat))
+      m.output, input: input, owners: UnsafePointer(workspace.placeRows.base), rows: count,
+      output: first, outputStride: m.dimensions.vocabulary,
+      outputs: UnsafePointer(workspace.places.base))
+    product(1, adaptersOfRows())
   }
 
   /// rms(hidden) into the product input, in the forms that the next products want.
@@ -154,15 +186,51 @@ package struct Forward {
     if rows < 2 * pool.threads { job.run(part: 0, parts: 1) } else { pool.run(job) }
   }
 
-  func product(_ count: Int) {
-    pool.run(ProductJob(workspace.entries.base, count, isFloat: isFloat))
+  /// Runs the first `count` entries of the list.
+  func product(_ count: Int) { product(count, lowRank) }
+
+  private func product(_ count: Int, _ adapters: LowRankPass) {
+    if adapters.count > 0 { project(count, adapters) }
+    pool.run(
+      ProductJob(workspace.entries.base, count, isFloat: isFloat, lowRank: adapters))
   }
+
+  /// A x of the adapters of all maps in the list.
+  private func project(_ count: Int, _ adapters: LowRankPass) {
+    let entries = workspace.entries
+    var next = workspace.lowRank.projected.base
+    var i = 0
+    while i < count {
+      guard let first = entries[i].target else {
+        i += 1
+        continue
+      }
+      var size = 1
+      while i + size < count, let other = entries[i + size].target,
+        other.stack == first.stack && other.slice == first.slice
+      {
+        size += 1
+      }
+      for k in i..<(i + size) {
+        entries.base[k].target?.groupCount = size
+        entries.base[k].target?.isLeader = k == i
+        entries.base[k].target?.projected = next
+      }
+      next += entries[i].rows * size * adapters.rankMax
+      i += size
+    }
+    let job = LowRankJob(entries.base, count, adapters)
+    if job.cost == 0 { return }
+    if job.cost < Forward.projectAlone { job.run(part: 0, parts: 1) } else { pool.run(job) }
+  }
+
+  /// Below so many multiplications a phase of its own would cost more than it gains.
+  private static var projectAlone: Int { 1 << 15 }
 
   /// hidden += linear(input)
   func addProduct(_ linear: Linear, _ input: Activations) {
     workspace.entries[0] = ProductEntry(
-      matrix: linear.matrix, input: input, rows: rows, output: hidden,
-      outputStride: embeddingWidth, mode: .add)
+      linear, input: input, rows: rows, output: hidden, outputStride: embeddingWidth, mode: .add)
     product(1)
   }
 
@@ -205,6 +273,23 @@ package struct Forward {
       if let g = x.sharedGate { forms = forms.union(f(g)) }
       return forms
     }
+  }
+}
+
+extension ProductEntry {
+  /// The product with slice `slice` of `linear`. `owners` are the pass's rows where they are not
+  /// those of the entry.
+  init(
+    _ linear: Linear, slice: Int = 0, input: Activations,
+    inputRows: UnsafePointer<Int32>? = nil, owners: UnsafePointer<Int32>? = nil, rows: Int,
+    output: Floats, outputStride: Int, outputs: UnsafePointer<Floats?>? = nil,
+    mode: Product.Mode = .set
+  ) {
+    self.init(
+      matrix: linear.matrix.slice(slice), input: input, inputRows: inputRows, rows: rows,
+      output: output, outputStride: outputStride, outputs: outputs, mode: mode,
+      target: LowRankTarget(
+        map: Int(linear.id), stack: Int(linear.input), slice: slice, owners: owners))
   }
 }
 

@@ -45,21 +45,26 @@ enum KimiLinear {
     let d = try b.need(h.kdaHeadDim, "kda.head_dim")
     let kernel = try Bind.kernel(h, b)
     let inner = try Checked.multiply(heads, d, "kda heads")
+    let x = b.sharedInput()
     var projections: InlineArray<3, Projection>
     var count = 1
     if b.has(block, "attn_qkv.weight") {
       projections = InlineArray(
         repeating: Projection(
-          linear: try b.linear(block, "attn_qkv.weight", columns: e, rows: 3 * inner), column: 0))
+          linear: try b.linear(
+            block, "attn_qkv.weight", input: x, columns: e, rows: 3 * inner), column: 0))
     } else {
       count = 3
       projections = InlineArray(
         repeating: Projection(
-          linear: try b.linear(block, "attn_q.weight", columns: e, rows: inner), column: 0))
+          linear: try b.linear(block, "attn_q.weight", input: x, columns: e, rows: inner),
+          column: 0))
       projections[1] = Projection(
-        linear: try b.linear(block, "attn_k.weight", columns: e, rows: inner), column: inner)
+        linear: try b.linear(block, "attn_k.weight", input: x, columns: e, rows: inner),
+        column: inner)
       projections[2] = Projection(
-        linear: try b.linear(block, "attn_v.weight", columns: e, rows: inner), column: 2 * inner)
+        linear: try b.linear(block, "attn_v.weight", input: x, columns: e, rows: inner),
+        column: 2 * inner)
     }
     var convolutions = InlineArray<3, ConvolutionPiece>(
       repeating: ConvolutionPiece(
@@ -81,11 +86,11 @@ enum KimiLinear {
         kernel: kernel, projections: projections, projectionCount: count,
         convolutions: convolutions, convolutionCount: 3,
         decay: .lowRank(
-          down: try b.linear(block, "ssm_f_a.weight", columns: e, rows: decayRank),
+          down: try b.linear(block, "ssm_f_a.weight", input: x, columns: e, rows: decayRank),
           up: try b.linear(block, "ssm_f_b.weight", columns: decayRank, rows: inner)),
-        beta: try b.linear(block, "ssm_beta.weight", columns: e, rows: heads),
+        beta: try b.linear(block, "ssm_beta.weight", input: x, columns: e, rows: heads),
         gate: .lowRank(
-          down: try b.linear(block, "ssm_g_a.weight", columns: e, rows: gateRank),
+          down: try b.linear(block, "ssm_g_a.weight", input: x, columns: e, rows: gateRank),
           up: try b.linear(block, "ssm_g_b.weight", columns: gateRank, rows: inner)),
         dt: try b.vector(block, "ssm_dt.bias", inner), a: try b.vector(block, "ssm_a", heads),
         norm: try b.vector(block, "ssm_norm.weight", d),
@@ -116,12 +121,17 @@ enum KimiLinear {
     } else {
       let rows = try Checked.multiply(heads, nope + value, "attn_kv_b rows")
       keyValue = .joint(try b.linear(block, "attn_kv_b.weight", columns: rank, rows: rows))
+      // The value half's numbers.
+      b.nextId += 1
+      b.nextInput += 1
     }
+    let x = b.sharedInput()
     return .latent(
       LatentMixer(
         heads: heads, nope: nope, rope: rope, rank: rank, value: value,
-        query: try b.linear(block, "attn_q.weight", columns: e, rows: heads * key),
-        down: try b.linear(block, "attn_kv_a_mqa.weight", columns: e, rows: rank + rope),
+        query: try b.linear(block, "attn_q.weight", input: x, columns: e, rows: heads * key),
+        down: try b.linear(
+          block, "attn_kv_a_mqa.weight", input: x, columns: e, rows: rank + rope),
         norm: try b.vector(block, "attn_kv_a_norm.weight", rank), normEpsilon: 1e-6,
         keyValue: keyValue,
         output: try b.linear(block, "attn_output.weight", columns: heads * value, rows: e)))
@@ -173,11 +183,14 @@ enum Bind {
       )
     }
     let width = try b.rows(of: "ffn_gate_exps.weight", block)
+    let x = b.sharedInput()
     return ExpertFeedForward(
       router: try b.linear(block, "ffn_gate_inp.weight", columns: e, rows: count), bias: nil,
       scoring: scoring, scale: h.expertWeightsScale ?? 1, count: count, chosen: chosen,
-      gate: try b.linear(block, "ffn_gate_exps.weight", columns: e, rows: width, stack: count),
-      up: try b.linear(block, "ffn_up_exps.weight", columns: e, rows: width, stack: count),
+      gate: try b.linear(
+        block, "ffn_gate_exps.weight", input: x, columns: e, rows: width, stack: count),
+      up: try b.linear(
+        block, "ffn_up_exps.weight", input: x, columns: e, rows: width, stack: count),
       down: try b.linear(block, "ffn_down_exps.weight", columns: width, rows: e, stack: count),
       shared: nil, sharedGate: nil)
   }

@@ -6,10 +6,12 @@ import LintelCore
 import LintelKernels
 import LintelWeights
 
-/// A linear map: its weights, and the number by which adapters address it.
+/// A linear map: its weights, and the numbers by which adapters address it and its input. Maps of one
+/// input are products of one list, side by side.
 package struct Linear: BitwiseCopyable {
   package var matrix: Matrix
   package var id: Int32
+  package var input: Int32
 }
 
 /// A float32 vector in the file.
@@ -74,7 +76,8 @@ package struct LatentMixer: BitwiseCopyable {
   package enum KeyValue: BitwiseCopyable {
     /// `attn_k_b` [nope, rank, heads] and `attn_v_b` [rank, value, heads].
     case split(key: Linear, value: Linear)
-    /// Legacy `attn_kv_b` [rank, heads · (nope + value)].
+    /// Legacy `attn_kv_b` [rank, heads · (nope + value)]. Its numbers are those of the key half; the
+    /// value half has the next ones.
     case joint(Linear)
   }
 
@@ -92,6 +95,20 @@ package struct LatentMixer: BitwiseCopyable {
   package var output: Linear
 
   package var cacheWidth: Int { rank + rope }
+
+  /// The numbers of the maps of each head: nope -> rank, and rank -> value.
+  package var keyNumbers: (id: Int32, input: Int32) {
+    switch keyValue {
+    case .split(let key, _): (key.id, key.input)
+    case .joint(let joint): (joint.id, joint.input)
+    }
+  }
+  package var valueNumbers: (id: Int32, input: Int32) {
+    switch keyValue {
+    case .split(_, let value): (value.id, value.input)
+    case .joint(let joint): (joint.id + 1, joint.input + 1)
+    }
+  }
 }
 
 /// Softmax attention with grouped heads, rotary positions and an output gate.

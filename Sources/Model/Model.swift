@@ -18,7 +18,8 @@ package struct Model: BitwiseCopyable {
   package private(set) var outputNorm: Vector
   package private(set) var output: Linear
   package private(set) var vocabularyCount = 0
-  package private(set) var linearCount: Int32 = 0
+  package private(set) var linearCount = 0
+  package private(set) var inputCount = 0
   package private(set) var dimensions = Dimensions()
 
   /// Layers that plain decoding runs: multi-token-prediction blocks come after them in the file.
@@ -35,7 +36,7 @@ package struct Model: BitwiseCopyable {
     layers = try arena.carve(Layer.self, Model.layerCount(hyperparameters), "the layers")
     embedding = Matrix(start: container.bytes.start, format: .f32, columns: 0, rows: 0)
     outputNorm = container.bytes.start.assumingMemoryBound(to: Float.self)
-    output = Linear(matrix: embedding, id: -1)
+    output = Linear(matrix: embedding, id: -1, input: -1)
   }
 
   package mutating func bind() throws(Failure) {
@@ -76,7 +77,8 @@ package struct Model: BitwiseCopyable {
     try bindLayers(&binder)
     try binder.refuseUnused(
       beyond: h.nextnPredictLayers > 0 ? layers.count : ModelLimits.blocks * 1000)
-    linearCount = binder.nextId
+    linearCount = Int(binder.nextId)
+    inputCount = Int(binder.nextInput)
   }
 
   private mutating func bindLayers(_ binder: inout Binder) throws(Failure) {

@@ -75,20 +75,22 @@ enum Qwen35 {
     try b.refuse(
       block, "ssm_in.weight",
       "one map for queries, keys, values and gates (an early qwen3next conversion)")
+    let x = b.sharedInput()
     let projection = Projection(
-      linear: try b.linear(block, "attn_qkv.weight", columns: e, rows: channels), column: 0)
+      linear: try b.linear(block, "attn_qkv.weight", input: x, columns: e, rows: channels),
+      column: 0)
     let piece = ConvolutionPiece(
       weight: try b.vector(block, "ssm_conv1d.weight", channels * kernel), column: 0,
       channels: channels)
     let beta: Linear
     let decay: DeltaMixer.Decay
     if b.has(block, "ssm_ba.weight") {
-      beta = try b.linear(block, "ssm_ba.weight", columns: e, rows: 2 * valueHeads)
+      beta = try b.linear(block, "ssm_ba.weight", input: x, columns: e, rows: 2 * valueHeads)
       decay = .withBeta
     } else {
-      beta = try b.linear(block, "ssm_beta.weight", columns: e, rows: valueHeads)
+      beta = try b.linear(block, "ssm_beta.weight", input: x, columns: e, rows: valueHeads)
       decay = .perHead(
-        try b.linear(block, "ssm_alpha.weight", columns: e, rows: valueHeads))
+        try b.linear(block, "ssm_alpha.weight", input: x, columns: e, rows: valueHeads))
     }
     return .delta(
       DeltaMixer(
@@ -99,7 +101,7 @@ enum Qwen35 {
         kernel: kernel, projections: InlineArray(repeating: projection), projectionCount: 1,
         convolutions: InlineArray(repeating: piece), convolutionCount: 1, decay: decay,
         beta: beta,
-        gate: .full(try b.linear(block, "attn_gate.weight", columns: e, rows: values)),
+        gate: .full(try b.linear(block, "attn_gate.weight", input: x, columns: e, rows: values)),
         dt: try b.vector(block, "ssm_dt.bias", valueHeads),
         a: try b.vector(block, "ssm_a", valueHeads),
         norm: try b.vector(block, "ssm_norm.weight", width),
@@ -135,13 +137,14 @@ enum Qwen35 {
     }
     let query = try Checked.multiply(h.headCount, width, "query heads")
     let key = try Checked.multiply(headsKV, width, "key heads")
+    let x = b.sharedInput()
     return .gated(
       GatedMixer(
         heads: h.headCount, headsKV: headsKV, width: width, rotary: rotary, frequencyBase: base,
         epsilon: h.rmsEpsilon,
-        query: try b.linear(block, "attn_q.weight", columns: e, rows: 2 * query),
-        key: try b.linear(block, "attn_k.weight", columns: e, rows: key),
-        value: try b.linear(block, "attn_v.weight", columns: e, rows: key),
+        query: try b.linear(block, "attn_q.weight", input: x, columns: e, rows: 2 * query),
+        key: try b.linear(block, "attn_k.weight", input: x, columns: e, rows: key),
+        value: try b.linear(block, "attn_v.weight", input: x, columns: e, rows: key),
         queryNorm: try b.vector(block, "attn_q_norm.weight", width),
         keyNorm: try b.vector(block, "attn_k_norm.weight", width),
         output: try b.linear(block, "attn_output.weight", columns: query, rows: e)))
@@ -158,11 +161,12 @@ enum Qwen35 {
     }
     var x = try Bind.experts(h, &b, block, scoring: .softmax)
     if b.has(block, "ffn_gate_shexp.weight") {
+      let input = b.sharedInput()
       x.shared = try b.dense(
-        block, h.embeddingLength, gate: "ffn_gate_shexp.weight", up: "ffn_up_shexp.weight",
-        down: "ffn_down_shexp.weight")
+        block, h.embeddingLength, input: input, gate: "ffn_gate_shexp.weight",
+        up: "ffn_up_shexp.weight", down: "ffn_down_shexp.weight")
       x.sharedGate = try b.linear(
-        block, "ffn_gate_inp_shexp.weight", columns: h.embeddingLength, rows: 1)
+        block, "ffn_gate_inp_shexp.weight", input: input, columns: h.embeddingLength, rows: 1)
     }
     return x
   }

@@ -25,11 +25,16 @@ package struct Workspace: BitwiseCopyable {
   package let expertStart: Buffer<Int32>
   /// Where the logits of a joint pass go, one place a session.
   package let places: Buffer<Floats?>
+  /// Which rows of the pass those are.
+  package let placeRows: Buffer<Int32>
+  package let lowRank: LowRankScratch
 
   package init(
-    arena: inout Arena, dimensions d: Dimensions, rowsMax: Int, threads: Int
+    arena: inout Arena, dimensions d: Dimensions, rowsMax: Int, threads: Int,
+    lowRank: LowRankScratch
   ) throws(Failure) {
     self.rowsMax = rowsMax
+    self.lowRank = lowRank
     input = try Activations(
       arena: &arena, rowsMax: rowsMax, columnsMax: max(d.inputColumns, d.embedding))
     rows = try arena.carve(
@@ -50,6 +55,7 @@ package struct Workspace: BitwiseCopyable {
     pairPlace = try arena.carve(Int32.self, pairs, "expert choices")
     expertStart = try arena.carve(Int32.self, d.expertsMax + 1, "expert choices")
     places = try arena.carve(Floats?.self, Forward.segmentsMax, "places of logits")
+    placeRows = try arena.carve(Int32.self, Forward.segmentsMax, "places of logits")
   }
 }
 

@@ -54,7 +54,7 @@ package enum MemoryPlan {
     var report = MemoryReport()
     let loaded = try LoadedModel(&measuring, region, bound: cell, options, report: &report)
     report.weights = region.bytes.count
-    report.model = measuring.used - report.scratch
+    report.model = measuring.used - report.scratch - report.adapters
     let tokens = try contextTokens(context, cell[0])
     var session = MemoryReport()
     if options.isVocabularyOnly { return (report, session, tokens) }
@@ -109,13 +109,13 @@ extension Engine {
       try loaded.index()
       object.initialize(to: loaded)
       report.weights = region.bytes.count
-      report.model = arena.used - report.scratch
+      report.model = arena.used - report.scratch - report.adapters
       commit(index, bytes: arena.used, kind: .model, model: -1, memory: report)
     } catch {
       if error.status != .budget { throw error }
       let plan = try MemoryPlan.measure(region, options, context: nil, cache: .automatic)
       throw budget(
-        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens or threads")
+        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens, threads or the adapter slots")
     }
     return index
   }

@@ -159,7 +159,8 @@ extension Session {
   private mutating func beginPass() {
     passRows = min(pending, loaded.pointee.options.chunk)
     let next = tokens + position
-    forward?.add(stateCell.base, next, passRows)
+    forward?.add(
+      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows)
   }
 
   /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the

@@ -20,11 +20,16 @@ package struct LoadedModel {
     package var threads: Int
     package var isFloat: Bool
     package var isVocabularyOnly: Bool
-    package init(chunk: Int, threads: Int, isFloat: Bool, isVocabularyOnly: Bool) {
+    package var adapters: AdapterOptions
+    package init(
+      chunk: Int, threads: Int, isFloat: Bool, isVocabularyOnly: Bool,
+      adapters: AdapterOptions = AdapterOptions()
+    ) {
       self.chunk = chunk
       self.threads = threads
       self.isFloat = isFloat
       self.isVocabularyOnly = isVocabularyOnly
+      self.adapters = adapters
     }
   }
 
@@ -36,6 +41,7 @@ package struct LoadedModel {
   package let options: Options
   package private(set) var encoder: Encoder
   package private(set) var workspace: Workspace
+  package let adapters: AdapterSlots
 
   /// The parts whose size the file's header alone decides. Only carves.
   package static func directory(
@@ -67,15 +73,20 @@ package struct LoadedModel {
       arena: &arena, source: LoadedModel.source(model.hyperparameters))
     encoder = try Encoder(arena: &arena, maximumPieceBytes: LoadedModel.pieceBytesMax)
     let before = arena.used
+    adapters = try AdapterSlots(
+      arena: &arena, model: model, rowsMax: options.chunk, options: options.adapters)
+    let middle = arena.used
     workspace = try Workspace(
       arena: &arena, dimensions: model.dimensions, rowsMax: options.chunk,
-      threads: options.threads)
-    report.scratch = arena.used - before
+      threads: options.threads, lowRank: adapters.scratch)
+    report.adapters = middle - before
+    report.scratch = arena.used - middle
     chat = nil
   }
 
   /// Fills the vocabulary's index.
   package mutating func index() throws(Failure) {
+    adapters.clear()
     try vocabulary.index()
     do throws(Failure) {
       chat = try ChatFormat(vocabulary)

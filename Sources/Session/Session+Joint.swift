@@ -98,7 +98,8 @@ package struct JointSessions {
     for i in 0..<count where rows[i] > 0 {
       guard let s = items[i] else { continue }
       leader.pointee.forward?.add(
-        s.pointee.stateCell.base, s.pointee.tokens + s.pointee.position, rows[i])
+        s.pointee.stateCell.base, adapters: UnsafePointer(s.pointee.adapterCell.base),
+        s.pointee.tokens + s.pointee.position, rows[i])
       if rows[i] == s.pointee.pending { places[segment] = s.pointee.logits.base }
       segment += 1
     }

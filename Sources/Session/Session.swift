@@ -43,6 +43,8 @@ package struct Session {
   package var priority = 0
   /// In the session's region, since passes point at it.
   let stateCell: Buffer<SessionState>
+  /// Also in the region, for the same reason.
+  let adapterCell: Buffer<AdapterSet>
   let tokens: Buffer<Int32>
   package internal(set) var tokenCount = 0
   let logits: Buffer<Float>
@@ -96,6 +98,7 @@ package struct Session {
     report.cache = cacheBytes
     report.state = arena.used - before - cacheBytes
     stateCell = try arena.carve(SessionState.self, 1, "session state")
+    adapterCell = try arena.carve(AdapterSet.self, 1, "the session's adapters")
     tokens = try arena.carve(Int32.self, context, "the session's tokens")
     logits = try arena.carve(Float.self, d.vocabulary, "logits")
     hidden = try arena.carve(
@@ -105,7 +108,10 @@ package struct Session {
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
     text = try TextStage(&arena)
-    if !arena.isMeasuring { stateCell.base.initialize(to: state) }
+    if !arena.isMeasuring {
+      stateCell.base.initialize(to: state)
+      adapterCell.base.initialize(to: AdapterSet())
+    }
   }
 
   package var state: SessionState { stateCell[0] }
@@ -120,7 +126,7 @@ package struct Session {
     reset()
   }
 
-  /// Back to the state before any text.
+  /// Back to the state before any text. The adapters stay.
   package mutating func reset() {
     stateCell[0].reset()
     forward?.finish()

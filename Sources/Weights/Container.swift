@@ -81,6 +81,24 @@ package struct Container: BitwiseCopyable, Sendable {
   package func tensors() -> TensorCursor {
     TensorCursor(bytes: bytes, at: tensorsStart, count: tensorCount)
   }
+
+  /// Where the data of `entry` lies, which is refused unless all of it is inside the file.
+  package func start(of entry: TensorEntry) throws(Failure) -> UnsafeRawPointer {
+    if entry.offset % UInt64(alignment) != 0 {
+      throw Failure(
+        .format,
+        "tensor \(entry.name): offset \(entry.offset) is not a multiple of the alignment \(alignment)"
+      )
+    }
+    let room = bytes.count - dataStart
+    if entry.bytes > room || entry.offset > UInt64(room - entry.bytes) {
+      throw Failure(
+        .truncated,
+        "tensor \(entry.name): \(entry.bytes) bytes at data offset \(entry.offset) end past the file's \(bytes.count) bytes",
+        needed: Int64(entry.bytes), available: Int64(room))
+    }
+    return bytes.start + dataStart + Int(entry.offset)
+  }
 }
 
 extension ByteReader {

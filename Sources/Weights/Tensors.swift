@@ -104,6 +104,9 @@ package struct TensorDirectory: BitwiseCopyable {
     package var entry: TensorEntry
     package var start: UnsafeRawPointer
     package var isUsed: Bool
+    /// Its number as a linear map, and that of its input, for adapters; -1: it is no linear map.
+    package var linear: Int32 = -1
+    package var input: Int32 = -1
   }
 
   package let slots: Buffer<Slot>
@@ -116,22 +119,9 @@ package struct TensorDirectory: BitwiseCopyable {
     var cursor = container.tensors()
     var i = 0
     while let entry = try cursor.next() {
-      if entry.offset % UInt64(container.alignment) != 0 {
-        throw Failure(
-          .format,
-          "tensor \(entry.name): offset \(entry.offset) is not a multiple of the alignment \(container.alignment)"
-        )
-      }
-      let room = container.bytes.count - container.dataStart
-      if entry.bytes > room || entry.offset > UInt64(room - entry.bytes) {
-        throw Failure(
-          .truncated,
-          "tensor \(entry.name): \(entry.bytes) bytes at data offset \(entry.offset) end past the file's \(container.bytes.count) bytes",
-          needed: Int64(entry.bytes), available: Int64(room))
-      }
       slots[i] = Slot(
-        hash: entry.name.hash(), entry: entry,
-        start: container.bytes.start + container.dataStart + Int(entry.offset), isUsed: false)
+        hash: entry.name.hash(), entry: entry, start: try container.start(of: entry),
+        isUsed: false)
       i += 1
     }
     sort()
@@ -145,6 +135,13 @@ package struct TensorDirectory: BitwiseCopyable {
 
   /// The tensor called `name`, marked as used; nil when there is none.
   package func find(_ name: Bytes) -> Slot? {
+    guard let i = place(name) else { return nil }
+    slots[i].isUsed = true
+    return slots[i]
+  }
+
+  /// Where the tensor called `name` stands in `slots`.
+  package func place(_ name: Bytes) -> Int? {
     let hash = name.hash()
     var low = 0
     var high = slots.count
@@ -153,10 +150,7 @@ package struct TensorDirectory: BitwiseCopyable {
       if slots[middle].hash < hash { low = middle + 1 } else { high = middle }
     }
     while low < slots.count && slots[low].hash == hash {
-      if slots[low].entry.name == name {
-        slots[low].isUsed = true
-        return slots[low]
-      }
+      if slots[low].entry.name == name { return low }
       low += 1
     }
     return nil

@@ -14,6 +14,7 @@ struct Bench: ParsableCommand {
   @Option(name: [.customShort("n"), .long], help: "Generated tokens.") var generate = 128
   @Option(name: [.customShort("r"), .long], help: "Runs; medians are reported.") var runs = 5
   @Flag(name: .long, help: "One JSON object.") var json = false
+  @OptionGroup var adapters: AdapterOptions
   @OptionGroup var pass: PassOptions
 
   func validate() throws {
@@ -25,6 +26,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     var settings = pass.settings
     settings.context = pass.context ?? prompt + generate + 1
+    settings.adapters = try adapters.choices()
     // A host knows its budget beforehand: planning is not part of becoming ready.
     settings.budget = try Runtime.plan(path: file.model, settings).total_bytes
     var ready: [Double] = []
@@ -32,6 +34,7 @@ struct Bench: ParsableCommand {
     var prompts: [Double] = []
     var rates: [Double] = []
     var longest: [Double] = []
+    var switches: [Double] = []
     var memory = lintel_memory()
     for _ in 0..<runs {
       let start = DispatchTime.now().uptimeNanoseconds
@@ -56,8 +59,9 @@ struct Bench: ParsableCommand {
       first.append(Double(result.first_token_ns) / 1e6)
       longest.append(Double(result.longest_step_ns) / 1e6)
       memory = try runtime.memory()
+      if !settings.adapters.isEmpty { switches += try timeSwitches(runtime, session) }
     }
-    func median(_ v: [Double]) -> Double { v.sorted()[v.count / 2] }
+    func median(_ v: [Double]) -> Double { v.isEmpty ? 0 : v.sorted()[v.count / 2] }
     if json {
       print(
         try lintel.json([
@@ -65,9 +69,11 @@ struct Bench: ParsableCommand {
           "runs": runs, "prompt_tokens_per_s": median(prompts),
           "generate_tokens_per_s": median(rates), "ready_ms": median(ready),
           "first_token_ms": median(first), "longest_unit_ms": median(longest),
+          "adapters": settings.adapters.map { ["rank": Int($0.info.rank), "path": $0.path] },
+          "adapter_switch_us": median(switches),
           "memory": [
             "engine": memory.engine_bytes, "model": memory.model_bytes,
-            "scratch": memory.scratch_bytes, "state": memory.state_bytes,
+            "adapters": memory.adapter_bytes, "scratch": memory.scratch_bytes, "state": memory.state_bytes,
             "cache": memory.cache_bytes, "session": memory.session_bytes,
             "total": memory.total_bytes,
           ], "weights_bytes": memory.weights_bytes,
@@ -80,7 +86,23 @@ struct Bench: ParsableCommand {
     print(String(format: "first token %10.2f ms", median(first)))
     print(String(format: "longest unit%10.2f ms", median(longest)))
     print(String(format: "memory      %10.2f MiB of %.2f MiB weights", Double(memory.total_bytes) / 1048576, Double(memory.weights_bytes) / 1048576))
-    print("            engine \(memory.engine_bytes) model \(memory.model_bytes) scratch \(memory.scratch_bytes) state \(memory.state_bytes) cache \(memory.cache_bytes) session \(memory.session_bytes)")
+    print("            engine \(memory.engine_bytes) model \(memory.model_bytes) adapters \(memory.adapter_bytes) scratch \(memory.scratch_bytes) state \(memory.state_bytes) cache \(memory.cache_bytes) session \(memory.session_bytes)")
+    if !settings.adapters.isEmpty {
+      let ranks = settings.adapters.map { "\($0.info.rank)" }.joined(separator: " + ")
+      print(
+        String(
+          format: "adapters    %10.2f us to switch a session's, rank %@", median(switches), ranks))
+    }
     print("threads \(settings.threads), median of \(runs) runs")
+  }
+
+  /// Microseconds that it takes to take a session's adapters away and to give them back.
+  private func timeSwitches(_ runtime: Runtime, _ session: OpaquePointer) throws -> [Double] {
+    try (0..<100).map { _ in
+      let start = DispatchTime.now().uptimeNanoseconds
+      try runtime.use([], session)
+      try runtime.use(runtime.settings.adapters, session)
+      return Double(DispatchTime.now().uptimeNanoseconds - start) / 2e3
+    }
   }
 }

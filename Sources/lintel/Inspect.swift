@@ -13,6 +13,7 @@ struct Info: ParsableCommand {
   @Flag(name: .long, help: "One JSON object.") var json = false
 
   func run() throws {
+    if try describeAdapter() { return }
     let runtime: Runtime
     do {
       runtime = try Runtime(path: file.model, EngineSettings(sessions: 0))
@@ -57,11 +58,51 @@ struct Info: ParsableCommand {
   }
 }
 
+extension Info {
+  /// Whether the file says that it is an adapter; then what it is has been printed.
+  private func describeAdapter() throws -> Bool {
+    let choice: AdapterChoice
+    do {
+      choice = try AdapterChoice(path: file.model)
+    } catch {
+      if "\(error)".contains("this file is not an adapter") { return false }
+      if json { print(try lintel.json(["runs": false, "reason": "\(error)"])) }
+      throw error
+    }
+    let i = choice.info
+    func text<T>(_ field: T) -> String {
+      withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    if json {
+      print(
+        try lintel.json([
+          "adapter": true, "architecture": text(i.architecture), "name": text(i.name),
+          "rank": i.rank, "alpha": i.alpha, "maps": i.map_count, "slot_bytes": i.slot_bytes,
+          "float_slot_bytes": i.float_slot_bytes,
+          "content_hash": String(format: "%016lx", i.content_hash),
+        ]))
+      return true
+    }
+    func line(_ label: String, _ value: Any) {
+      print(label.padding(toLength: 22, withPad: " ", startingAt: 0) + "\(value)")
+    }
+    line("LoRA adapter for", text(i.architecture))
+    line("name", text(i.name))
+    line("rank", i.rank)
+    line("alpha", i.alpha)
+    line("linear maps", i.map_count)
+    line("in a slot", "\(i.slot_bytes) bytes, \(i.float_slot_bytes) with float activations")
+    line("content hash", String(format: "%016lx", i.content_hash))
+    return true
+  }
+}
+
 struct Plan: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Say how many bytes a configuration will need, by category, before it takes any.")
 
   @OptionGroup var file: ModelOption
+  @OptionGroup var adapters: AdapterOptions
   @OptionGroup var pass: PassOptions
   @Option(name: .long, help: "How many sessions.") var sessions = 1
   @Flag(name: .long, help: "One JSON object.") var json = false
@@ -73,11 +114,13 @@ struct Plan: ParsableCommand {
   func run() throws {
     var settings = pass.settings
     settings.sessions = sessions
+    settings.adapters = try adapters.choices()
     let m = try Runtime.plan(path: file.model, settings)
     if json {
       print(
         try lintel.json([
-          "engine": m.engine_bytes, "model": m.model_bytes, "scratch": m.scratch_bytes,
+          "engine": m.engine_bytes, "model": m.model_bytes, "adapters": m.adapter_bytes,
+          "scratch": m.scratch_bytes,
           "state": m.state_bytes, "cache": m.cache_bytes, "session": m.session_bytes,
           "total": m.total_bytes, "weights": m.weights_bytes,
         ]))
@@ -89,6 +132,7 @@ struct Plan: ParsableCommand {
     }
     line("engine", m.engine_bytes, "bookkeeping, worker threads and their stacks")
     line("model", m.model_bytes, "tensor directory, layers, vocabulary index")
+    if m.adapter_bytes > 0 { line("adapters", m.adapter_bytes, "slots and scratch of adapters") }
     line("scratch", m.scratch_bytes, "activations of the largest chunk")
     line("state", m.state_bytes, "recurrent states and convolution histories")
     line("cache", m.cache_bytes, "attention caches")

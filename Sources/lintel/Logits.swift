@@ -15,6 +15,7 @@ struct Logits: ParsableCommand {
   @Option(name: .long, help: "Only the last N rows.") var last = 0
   @Option(name: .long, help: "Print {\"greedy\": [...]}: N tokens that continue the prompt.")
   var greedy = 0
+  @OptionGroup var adapters: AdapterOptions
   @OptionGroup var pass: PassOptions
 
   func validate() throws {
@@ -33,6 +34,7 @@ struct Logits: ParsableCommand {
     if ids.isEmpty { throw ToolError(description: "\(tokens) holds no token ids") }
     var settings = pass.settings
     settings.context = pass.context ?? ids.count + greedy + 1
+    settings.adapters = try adapters.choices()
     let runtime = try Runtime(path: file.model, settings)
     let session = try runtime.session()
     try check { lintel_session_feed_tokens(session, ids, ids.count, $0) }

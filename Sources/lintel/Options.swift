@@ -1,7 +1,9 @@
 // Options that several subcommands share.
 
 import ArgumentParser
+import CLintel
 import Foundation
+import LintelExports
 
 struct ModelOption: ParsableArguments {
   @Option(name: .long, help: "The GGUF file to run.")
@@ -46,6 +48,45 @@ struct PassOptions: ParsableArguments {
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8), context: context,
       chunk: chunk, isFloat: floatActivations,
       cache: ["auto": 0, "f32": 1, "q8": 2][cache] ?? 0)
+  }
+}
+
+/// `--adapter FILE[:scale]`
+struct AdapterOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A LoRA adapter to compute with, and how strongly (repeatable).", valueName: "file[:scale]"))
+  var adapter: [String] = []
+
+  func choices() throws -> [AdapterChoice] {
+    try adapter.map { try AdapterChoice($0) }
+  }
+}
+
+/// An adapter file, what it is, and its scale.
+struct AdapterChoice {
+  let path: String
+  let scale: Float
+  let info: lintel_adapter_info
+
+  init(_ text: String) throws {
+    var path = text
+    var scale: Float = 1
+    if let colon = text.lastIndex(of: ":"), let number = Float(text[text.index(after: colon)...]) {
+      path = String(text[..<colon])
+      scale = number
+    }
+    try self.init(path: path, scale: scale)
+  }
+
+  init(path: String, scale: Float = 1) throws {
+    self.path = path
+    self.scale = scale
+    var info = lintel_adapter_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_adapter_info>.size)
+    try check { lintel_adapter_inspect(path, &info, $0) }
+    self.info = info
   }
 }
 

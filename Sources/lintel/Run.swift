@@ -42,6 +42,7 @@ struct Run: ParsableCommand {
   @Option(name: .long, help: "Stop before this text (repeatable).")
   var stop: [String] = []
 
+  @OptionGroup var adapters: AdapterOptions
   @OptionGroup var pass: PassOptions
 
   @Option(name: .long, help: "Memory budget in MiB (default: exactly what is needed).")
@@ -66,6 +67,7 @@ struct Run: ParsableCommand {
     let path = try model ?? Cabin.path()
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
+    settings.adapters = try adapters.choices()
     let runtime = try Runtime(path: path, settings)
     let session = try runtime.session()
     if let system {

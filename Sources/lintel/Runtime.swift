@@ -31,6 +31,7 @@ struct EngineSettings {
   var cache: UInt32 = 0
   var sessions = 1
   var budget: UInt64?
+  var adapters: [AdapterChoice] = []
 }
 
 /// An engine with one open model.
@@ -59,6 +60,9 @@ final class Runtime {
     guard let model else { throw ToolError(description: "no model") }
     self.engine = engine
     self.model = model
+    for (i, adapter) in settings.adapters.enumerated() {
+      try check { lintel_adapter_load(model, UInt32(i), adapter.path, nil, $0) }
+    }
   }
 
   deinit { _ = lintel_engine_destroy(engine) }
@@ -74,6 +78,12 @@ final class Runtime {
     var o = lintel_model_options()
     o.struct_size = UInt32(MemoryLayout<lintel_model_options>.size)
     o.chunk_tokens = UInt32(s.chunk ?? 0)
+    if !s.adapters.isEmpty {
+      o.adapter_slots = UInt32(s.adapters.count)
+      o.adapter_slot_bytes =
+        s.adapters.map { s.isFloat ? $0.info.float_slot_bytes : $0.info.slot_bytes }.max() ?? 0
+      o.adapter_rank = s.adapters.reduce(0) { $0 + $1.info.rank }
+    }
     o.flags =
       (s.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0)
       | (s.isVocabularyOnly ? LINTEL_MODEL_VOCABULARY_ONLY : 0)
@@ -103,7 +113,16 @@ final class Runtime {
     var session: OpaquePointer?
     try check { lintel_session_create(model, &options, &session, $0) }
     guard let session else { throw ToolError(description: "no session") }
+    try use(settings.adapters, session)
     return session
+  }
+
+  /// Gives the session the adapters of the settings, or none.
+  func use(_ adapters: [AdapterChoice], _ session: OpaquePointer) throws {
+    let uses = adapters.enumerated().map {
+      lintel_adapter_use(slot: UInt32($0.offset), scale: $0.element.scale)
+    }
+    try check { lintel_session_set_adapters(session, uses, UInt32(uses.count), $0) }
   }
 
   func memory() throws -> lintel_memory {

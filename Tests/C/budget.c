@@ -23,17 +23,18 @@ static int intact(const unsigned char *all, uint64_t bytes) {
 static int equal(const lintel_memory *a, const lintel_memory *b) {
   return a->engine_bytes == b->engine_bytes && a->model_bytes == b->model_bytes &&
          a->scratch_bytes == b->scratch_bytes && a->state_bytes == b->state_bytes &&
-         a->cache_bytes == b->cache_bytes && a->session_bytes == b->session_bytes &&
+         a->cache_bytes == b->cache_bytes && a->adapter_bytes == b->adapter_bytes &&
+         a->session_bytes == b->session_bytes &&
          a->total_bytes == b->total_bytes && a->weights_bytes == b->weights_bytes;
 }
 
 static int adds_up(const lintel_memory *m) {
   return m->total_bytes == m->engine_bytes + m->model_bytes + m->scratch_bytes + m->state_bytes +
-                               m->cache_bytes + m->session_bytes;
+                               m->cache_bytes + m->session_bytes + m->adapter_bytes;
 }
 
 typedef struct configuration {
-  uint32_t context, sessions, threads, chunk, cache;
+  uint32_t context, sessions, threads, chunk, cache, slots, slot_bytes, rank;
 } configuration;
 
 /* Builds all of `c` in `bytes`. The status of the first refusal, or LINTEL_OK after a generation in
@@ -54,6 +55,9 @@ static lintel_status build(const char *path, configuration c, uint64_t bytes,
   eo.memory_bytes = bytes;
   eo.threads = c.threads;
   mo.chunk_tokens = c.chunk;
+  mo.adapter_slots = c.slots;
+  mo.adapter_slot_bytes = c.slot_bytes;
+  mo.adapter_rank = c.rank;
   so.context_tokens = c.context;
   so.cache = c.cache;
   status = lintel_engine_create(&eo, &engine, error);
@@ -89,11 +93,16 @@ static lintel_memory planned(const char *path, configuration c) {
   lintel_memory plan = LINTEL_MEMORY_INIT;
   eo.threads = c.threads;
   mo.chunk_tokens = c.chunk;
+  mo.adapter_slots = c.slots;
+  mo.adapter_slot_bytes = c.slot_bytes;
+  mo.adapter_rank = c.rank;
   so.context_tokens = c.context;
   so.cache = c.cache;
   CHECK(lintel_plan(path, &eo, &mo, &so, c.sessions, &plan, NULL) == LINTEL_OK);
   CHECK(adds_up(&plan));
   CHECK(plan.budget_bytes == 0);
+  CHECK((plan.adapter_bytes > 0) == (c.slots > 0));
+  CHECK(plan.adapter_bytes >= (uint64_t)c.slots * c.slot_bytes);
   return plan;
 }
 
@@ -110,8 +119,10 @@ static void check_refusal(lintel_status status, const lintel_error *error) {
 
 int main(int argc, char **argv) {
   static const configuration all[] = {
-      {0, 1, 1, 0, 0},   {16, 1, 1, 1, 1},   {100, 2, 1, 64, 2},  {1024, 1, 2, 1024, 0},
-      {333, 5, 2, 7, 1}, {64, 0, 1, 0, 0},   {2048, 3, 4, 33, 2}, {20, 8, 3, 2, 0},
+      {0, 1, 1, 0, 0, 0, 0, 0},       {16, 1, 1, 1, 1, 0, 0, 0},
+      {100, 2, 1, 64, 2, 0, 0, 0},    {1024, 1, 2, 1024, 0, 0, 0, 0},
+      {333, 5, 2, 7, 1, 3, 4097, 0},  {64, 0, 1, 0, 0, 1, 1, 1},
+      {2048, 3, 4, 33, 2, 0, 0, 0},   {20, 8, 3, 2, 0, 64, 1000, 256},
   };
   const char *path = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -122,7 +133,7 @@ int main(int argc, char **argv) {
     CHECK(build(path, all[i], plan.total_bytes + 1, NULL, &error) == LINTEL_OK);
   }
   {
-    const configuration c = {128, 2, 2, 16, 0};
+    const configuration c = {128, 2, 2, 16, 0, 2, 5000, 8};
     const lintel_memory plan = planned(path, c);
     lintel_error error = LINTEL_ERROR_INIT;
     int refusals = 0;
@@ -135,7 +146,7 @@ int main(int argc, char **argv) {
     CHECK(refusals > 200);
   }
   { /* What the refusal says is needed is enough: follow it until it works. */
-    const configuration c = {300, 1, 1, 32, 0};
+    const configuration c = {300, 1, 1, 32, 0, 1, 5000, 8};
     const lintel_memory plan = planned(path, c);
     lintel_error error = LINTEL_ERROR_INIT;
     uint64_t bytes = 64;
@@ -148,7 +159,7 @@ int main(int argc, char **argv) {
   }
   { /* Closing gives everything back. */
     lintel_engine_options eo = LINTEL_ENGINE_OPTIONS_INIT;
-    const configuration c = {64, 2, 1, 0, 0};
+    const configuration c = {64, 2, 1, 0, 0, 0, 0, 0};
     const lintel_memory plan = planned(path, c);
     lintel_memory before = LINTEL_MEMORY_INIT, after = LINTEL_MEMORY_INIT;
     lintel_engine *engine;

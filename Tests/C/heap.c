@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "adapter_file.h"
 #include "check.h"
 
 extern void *__libc_malloc(size_t);
@@ -80,7 +81,14 @@ static int32_t take(void *user, uint64_t position, const float *logits, uint32_t
   return 1;
 }
 
-static void live(lintel_model *model, int has_chat) {
+/* An adapter for any model of `info`'s architecture that has an output layer of its own. */
+static void make_adapter(adapter_file *f, const lintel_model_info *info) {
+  begin_adapter(f, info->architecture, 8);
+  add_pair(f, "output.weight", info->embedding_width, info->vocabulary_count, 1, 2, 0.1f);
+  end_adapter(f);
+}
+
+static void live(lintel_model *model, int has_chat, const adapter_file *adapter) {
   static const char text[] = "The quick brown fox, na\xC3\xAFve and 12345 times \xE4\xBD\xA0.";
   static const char *const stops[] = {"never to be seen"};
   lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
@@ -96,6 +104,14 @@ static void live(lintel_model *model, int has_chat) {
   const int heap_before = heap_calls, map_before = map_calls;
   const long pages_before = address_space();
 
+  if (adapter) {
+    const lintel_adapter_use use = {1, 0.5f};
+    CHECK(lintel_adapter_load_bytes(model, 1, adapter->out, adapter->out_bytes, "a", NULL) ==
+          LINTEL_OK);
+    CHECK(lintel_adapter_load_bytes(model, 1, adapter->out, adapter->out_bytes - 1, "b", &error) ==
+          LINTEL_ERR_TRUNCATED);
+    CHECK(lintel_session_set_adapters(session, &use, 1, NULL) == LINTEL_OK);
+  }
   CHECK(lintel_session_feed_text(session, text, strlen(text), 0, NULL) == LINTEL_OK);
   if (has_chat)
     CHECK(lintel_session_feed_message(session, LINTEL_ROLE_USER, text, strlen(text), NULL) ==
@@ -125,6 +141,10 @@ static void live(lintel_model *model, int has_chat) {
   CHECK(lintel_session_reset(session, NULL) == LINTEL_OK);
   CHECK(lintel_session_feed_text(session, text, strlen(text), 0, NULL) == LINTEL_OK);
   CHECK(lintel_session_logits(session, 0, take, &sum, NULL) == LINTEL_DONE);
+  if (adapter) {
+    CHECK(lintel_session_set_adapters(session, NULL, 0, NULL) == LINTEL_OK);
+    CHECK(lintel_adapter_unload(model, 1, NULL) == LINTEL_OK);
+  }
 
   const int heap = heap_calls - heap_before, maps = map_calls - map_before;
   const long pages = address_space() - pages_before;
@@ -141,9 +161,18 @@ int main(int argc, char **argv) {
   setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
   for (uint32_t threads = 1; threads <= 2; threads++) {
     INIT(lintel_model_info, info);
+    static adapter_file adapter;
+    lintel_model_options options = LINTEL_MODEL_OPTIONS_INIT;
     host h = open_host(argc > 1 ? argv[1] : "", 24u << 20, threads);
     CHECK(lintel_model_get_info(h.model, &info) == LINTEL_OK);
-    live(h.model, info.chat == 1);
+    CHECK(lintel_model_close(h.model) == LINTEL_OK);
+    options.adapter_slots = 2;
+    options.adapter_slot_bytes = 1 << 20;
+    options.adapter_rank = 8;
+    CHECK(lintel_model_open(h.engine, argc > 1 ? argv[1] : "", &options, &h.model, NULL) ==
+          LINTEL_OK);
+    make_adapter(&adapter, &info);
+    live(h.model, info.chat == 1, strcmp(info.architecture, "kimi-linear") ? NULL : &adapter);
     close_host(h);
   }
   return report("heap");

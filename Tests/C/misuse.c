@@ -92,7 +92,7 @@ static void plan_arguments(void) {
   m.struct_size = sizeof m;
   eo.struct_size = 1;
   REFUSED(lintel_plan(path, &eo, NULL, NULL, 1, &m, &error), S, "lintel_engine_options");
-  mo.reserved[3] = 1;
+  mo.reserved[1] = 1;
   REFUSED(lintel_plan(path, NULL, &mo, NULL, 1, &m, &error), R, "lintel_model_options");
   so.reserved[0] = 1;
   REFUSED(lintel_plan(path, NULL, NULL, &so, 1, &m, &error), R, "lintel_session_options");
@@ -122,9 +122,9 @@ static void model_arguments(host h) {
   o.struct_size = 3;
   REFUSED(lintel_model_open(h.engine, path, &o, &m, &error), S, "lintel_model_options");
   o.struct_size = sizeof o;
-  o.reserved[2] = 9;
+  o.reserved[1] = 9;
   REFUSED(lintel_model_open(h.engine, path, &o, &m, &error), R, "lintel_model_options");
-  o.reserved[2] = 0;
+  o.reserved[1] = 0;
   o.flags = 1u << 31;
   REFUSED(lintel_model_open(h.engine, path, &o, &m, &error), R, "flags");
   o.flags = 0;
@@ -145,6 +145,18 @@ static void model_arguments(host h) {
   CHECK(lintel_model_close(NULL) == LINTEL_OK);
   CHECK(lintel_model_close((lintel_model *)h.engine) == H);
   CHECK(lintel_model_close((lintel_model *)nothing) == H);
+  {
+    INIT(lintel_adapter_info, info);
+    lintel_model *none = (lintel_model *)nothing;
+    uint32_t slot;
+    REFUSED(lintel_adapter_load(none, 0, path, NULL, &error), H, "model");
+    REFUSED(lintel_adapter_load_bytes(NULL, 0, nothing, 9, NULL, &error), A, "model");
+    REFUSED(lintel_adapter_unload(none, 0, &error), H, "model");
+    REFUSED(lintel_adapter_find(none, "a", &slot, &error), H, "model");
+    CHECK(lintel_adapter_get_info(none, 0, &info) == H);
+    REFUSED(lintel_session_set_adapters((lintel_session *)nothing, NULL, 0, &error), H, "session");
+    CHECK(lintel_session_get_adapters(NULL, NULL, 0, NULL) == A);
+  }
   CHECK(lintel_model_get_info(NULL, &info) == A);
   CHECK(lintel_model_get_info(h.model, NULL) == A);
   info.struct_size = 8;

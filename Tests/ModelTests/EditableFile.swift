@@ -1,6 +1,7 @@
 // A GGUF file taken apart so that a test can change one thing and put it together again.
 
 import Foundation
+import LintelCore
 
 struct EditableFile {
   struct Key {
@@ -65,6 +66,19 @@ struct EditableFile {
     data = Array(bytes[((at + 31) & ~31)...])
   }
 
+  /// A file of one key and no tensors.
+  init(architecture: String) {
+    data = []
+    set("general.architecture", architecture)
+  }
+
+  var architecture: String {
+    guard let key = keys.first(where: { $0.name == "general.architecture" }) else { return "" }
+    return String(decoding: key.value.dropFirst(8), as: UTF8.self)
+  }
+
+  func tensor(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
+
   func bytes() -> [UInt8] {
     var out = Array("GGUF".utf8) + little(UInt32(3))
     out += little(UInt64(tensors.count)) + little(UInt64(keys.count))
@@ -91,6 +105,30 @@ struct EditableFile {
     data += [UInt8](repeating: 0, count: (32 - data.count % 32) % 32)
     tensors.append(Tensor(name: name, ne: ne, type: 0, offset: UInt64(data.count)))
     data += [UInt8](repeating: 0, count: Int(ne.reduce(4, *)))
+  }
+
+  /// Adds a tensor of `values` in a format of single elements.
+  mutating func append(_ name: String, _ ne: [Int], _ format: BlockFormat, _ values: [Float]) {
+    let offset = place(values, format)
+    tensors.append(
+      Tensor(name: name, ne: ne.map(UInt64.init), type: format.rawValue, offset: offset))
+  }
+
+  /// Gives tensor `i` float32 values.
+  mutating func replace(_ i: Int, _ values: [Float]) {
+    tensors[i].offset = place(values, .f32)
+    tensors[i].type = 0
+  }
+
+  private mutating func place(_ values: [Float], _ format: BlockFormat) -> UInt64 {
+    data += [UInt8](repeating: 0, count: (32 - data.count % 32) % 32)
+    let offset = UInt64(data.count)
+    switch format {
+    case .f16: for v in values { data += little(Float16(v).bitPattern) }
+    case .bf16: for v in values { data += little(UInt16(v.bitPattern >> 16)) }
+    default: values.withUnsafeBytes { data += $0 }
+    }
+    return offset
   }
 
   mutating func remove(_ name: String) { tensors.removeAll { $0.name == name } }

@@ -25,11 +25,18 @@ struct Settings {
   var chunk: UInt32 = 64
   var context: UInt32 = 1024
   var isFloat = false
+  var adapters: [AdapterChoice] = []
+}
+
+struct AdapterChoice {
+  var path: String
+  var scale: Float
 }
 
 /// An engine, a model and one session.
 final class Host {
   let engine: OpaquePointer
+  let model: OpaquePointer
   let session: OpaquePointer
   let vocabulary: Int
 
@@ -41,6 +48,15 @@ final class Host {
     m.struct_size = UInt32(MemoryLayout<lintel_model_options>.size)
     m.chunk_tokens = settings.chunk
     m.flags = settings.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0
+    for (i, adapter) in settings.adapters.enumerated() {
+      var info = lintel_adapter_info()
+      info.struct_size = UInt32(MemoryLayout<lintel_adapter_info>.size)
+      try check { lintel_adapter_inspect(adapter.path, &info, $0) }
+      let bytes = settings.isFloat ? info.float_slot_bytes : info.slot_bytes
+      m.adapter_slots = UInt32(i + 1)
+      m.adapter_slot_bytes = max(m.adapter_slot_bytes, bytes)
+      m.adapter_rank += info.rank
+    }
     var s = lintel_session_options()
     s.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     s.context_tokens = settings.context
@@ -60,14 +76,21 @@ final class Host {
       try check { lintel_model_open(engine, path, &m, &model, $0) }
       try check { lintel_session_create(model, &s, &session, $0) }
       try check { _ in lintel_model_get_info(model, &info) }
+      var uses: [lintel_adapter_use] = []
+      for (i, adapter) in settings.adapters.enumerated() {
+        try check { lintel_adapter_load(model, UInt32(i), adapter.path, nil, $0) }
+        uses.append(lintel_adapter_use(slot: UInt32(i), scale: adapter.scale))
+      }
+      try check { lintel_session_set_adapters(session, uses, UInt32(uses.count), $0) }
     } catch {
       _ = lintel_engine_destroy(engine)
       throw error
     }
-    guard let engine, let session else {
+    guard let engine, let model, let session else {
       throw Refusal(status: LINTEL_ERR_STATE, description: "success without an object")
     }
     self.engine = engine
+    self.model = model
     self.session = session
     vocabulary = Int(info.vocabulary_count)
   }

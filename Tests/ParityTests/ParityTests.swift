@@ -29,7 +29,7 @@ private func summary(_ row: [Float]) -> [Float] {
 }
 
 /// KL(reference || ours), in nats.
-private func divergence(_ reference: [Float], _ ours: [Float]) -> Double {
+func divergence(_ reference: [Float], _ ours: [Float]) -> Double {
   func logSoftmax(_ row: some Collection<Float>) -> [Double] {
     let top = Double(row.max() ?? 0)
     let sum = log(row.reduce(0.0) { $0 + exp(Double($1) - top) })

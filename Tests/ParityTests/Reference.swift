@@ -86,11 +86,14 @@ struct Fixture: Sendable, CustomTestStringConvertible {
   /// For what does not depend on the numbers.
   static var small: Fixture? { all.first { $0.name == "kimi-kq-tiny-Q4_K_M" } }
 
-  private static let folders: [String] = {
+  private static var folders: [String] { [roots[0] + "/models", roots[1]] }
+
+  /// The repository's fixtures, and the full set's.
+  static let roots: [String] = {
     let root = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let beside = root.deletingLastPathComponent().appendingPathComponent("shared/fixtures").path
     let full = ProcessInfo.processInfo.environment["LINTEL_FIXTURES"] ?? beside
-    return [root.appendingPathComponent("Tests/Fixtures/models").path, full]
+    return [root.appendingPathComponent("Tests/Fixtures").path, full]
   }()
 }

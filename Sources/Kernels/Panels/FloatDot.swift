@@ -29,27 +29,42 @@ enum FloatDot {
   private static func direct<S: FloatSource>(
     _ source: S.Type, _ job: lt_product, _ first: Int, _ count: Int
   ) {
-    let columns = Int(job.columns), end = Int(job.row_end), rowBytes = Int(job.row_bytes)
-    // With many inputs the weights of a step stay in the first-level cache.
-    let step = count <= 4 ? columns : 512
-    var sums = InlineArray<256, lt_floats>(repeating: lt_zero_floats())
-    withUnsafeMutablePointer(to: &sums) { raw in
-      let sums = UnsafeMutableRawPointer(raw).assumingMemoryBound(to: lt_floats.self)
-      var o = Int(job.row_begin)
-      while o < end {
-        let rows = min(4, end &- o)
-        for i in 0..<(rows &* count) { sums[i] = lt_zero_floats() }
-        let w = UnsafeRawPointer(job.weights + o &* rowBytes)
-        var from = 0
-        while from < columns {
-          FloatTile.add(
-            source, w + from &* S.bytes, rowBytes, rows, job, first, count, from,
-            min(step, columns &- from), sums)
-          from &+= step
-        }
-        finish(job, o, rows, first, count, sums)
-        o &+= rows
+    // Zeroing all sums would cost more than a small product.
+    if count <= 4 {
+      var sums = InlineArray<16, lt_floats>(repeating: lt_zero_floats())
+      withUnsafeMutablePointer(to: &sums) { raw in
+        direct(source, job, first, count, step: Int(job.columns), UnsafeMutableRawPointer(raw))
       }
+    } else {
+      // With many inputs the weights of a step stay in the first-level cache.
+      var sums = InlineArray<256, lt_floats>(repeating: lt_zero_floats())
+      withUnsafeMutablePointer(to: &sums) { raw in
+        direct(source, job, first, count, step: 512, UnsafeMutableRawPointer(raw))
+      }
+    }
+  }
+
+  @inline(never)
+  private static func direct<S: FloatSource>(
+    _ source: S.Type, _ job: lt_product, _ first: Int, _ count: Int, step: Int,
+    _ raw: UnsafeMutableRawPointer
+  ) {
+    let sums = raw.assumingMemoryBound(to: lt_floats.self)
+    let columns = Int(job.columns), end = Int(job.row_end), rowBytes = Int(job.row_bytes)
+    var o = Int(job.row_begin)
+    while o < end {
+      let rows = min(4, end &- o)
+      for i in 0..<(rows &* count) { sums[i] = lt_zero_floats() }
+      let w = UnsafeRawPointer(job.weights + o &* rowBytes)
+      var from = 0
+      while from < columns {
+        FloatTile.add(
+          source, w + from &* S.bytes, rowBytes, rows, job, first, count, from,
+          min(step, columns &- from), sums)
+        from &+= step
+      }
+      finish(job, o, rows, first, count, sums)
+      o &+= rows
     }
   }
 
