@@ -12,8 +12,8 @@ import PackageDescription
     "-Xcc", "-mprefer-vector-width=512",
   ]
 #else
-  let machine = ["-Xcc", "-march=armv8.2-a+dotprod+fp16"]
-  let wideMachine = machine
+  let machine = ["-Xcc", "-march=armv8-a"]
+  let wideMachine = ["-Xcc", "-march=armv8.2-a+dotprod"]
 #endif
 
 let embedded: [SwiftSetting] = [
