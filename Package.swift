@@ -78,10 +78,16 @@ let package = Package(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
        "LintelText", "LintelSampling", "LintelSession"]),
+    // Ordinary Swift, for the tool only.
+    .target(
+      name: "LintelQuantise",
+      dependencies: ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"],
+      path: "Sources/Quantise",
+      swiftSettings: [.unsafeFlags(machine + ["-Xcc", "-D_GNU_SOURCE=1"])]),
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports",
+        "CLintel", "LintelExports", "LintelCore", "LintelQuantise",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),
