@@ -1,5 +1,6 @@
 # make            build/liblintel.a, the shipped archive, and the lintel tool
 # make test       everything that proves them
+# make aarch64    build/aarch64/liblintel.a and the examples for 64-bit Arm Linux, cross-built
 # make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -36,6 +37,56 @@ examples: build/minimal build/streaming
 test: all examples
 	Tests/run
 
+# 64-bit Arm Linux from any machine: the toolchain's bare-metal library with Linux headers. The
+# object of an Embedded module holds all that it uses of the modules below: only the last is built.
+ARM := build/aarch64
+ARM_TOOLS ?= aarch64-linux-gnu-
+ARM_HEADERS ?= /usr/aarch64-linux-gnu/include
+ARM_LAYERS := Core Weights Kernels Text Sampling Model Session
+ARM_SWIFTC = $(SWIFT)c -target aarch64-none-none-elf -swift-version 6 -O -wmo -parse-as-library \
+  -enable-experimental-feature Embedded -package-name lintel -Xfrontend -function-sections \
+  -Xfrontend -disable-stack-protector -I $(ARM) -I Include -I Sources/CPlatform \
+  $(addprefix -Xcc ,-D__linux__=1 -D__gnu_linux__=1 -D__unix__=1 -isystem $(ARM_HEADERS))
+ARM_MACHINE := -Xcc -march=armv8-a
+ARM_WIDE := -Xcc -march=armv8.2-a+dotprod
+swift_files = $$(find -L $(1) -name '*.swift')
+
+aarch64: $(ARM)/liblintel.a $(ARM)/minimal $(ARM)/streaming
+
+$(ARM)/exports.o: $(SOURCES)
+	mkdir -p $(ARM)
+	for layer in $(ARM_LAYERS); do $(ARM_SWIFTC) $(ARM_MACHINE) -no-allocations \
+	  -module-name Lintel$$layer -emit-module -emit-module-path $(ARM)/Lintel$$layer.swiftmodule \
+	  $(call swift_files,Sources/$$layer) || exit 1; done
+	$(ARM_SWIFTC) $(ARM_MACHINE) -no-allocations -module-name LintelExports -c -o $@ \
+	  $(call swift_files,Sources/Exports)
+
+$(ARM)/wide.o: $(SOURCES)
+	mkdir -p $(ARM)
+	$(ARM_SWIFTC) $(ARM_WIDE) -no-allocations -module-name LintelKernelsWide -c -o $@ \
+	  $(call swift_files,Sources/KernelsWide)
+	$(OBJCOPY) --keep-global-symbol=lt_product_wide $@
+
+$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(EXPORTS)
+	$(ARM_TOOLS)ld -r --gc-sections $$(sed 's/^/-u /' $(EXPORTS)) -o $(ARM)/whole.o \
+	  $(ARM)/exports.o $(ARM)/wide.o
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/lintel.o
+	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o
+
+$(ARM)/%: Examples/%.c $(ARM)/liblintel.a
+	$(ARM_TOOLS)gcc $(CFLAGS) -static -IInclude $< $(ARM)/liblintel.a -lm -lpthread -o $@
+
+# The kernels' own test, with the modules that $(ARM)/exports.o has left.
+KERNEL_TEST := $(addprefix Tests/,Arm/Kernels.swift KernelsTests/Agreement.swift \
+  KernelsTests/Fixtures.swift KernelsTests/Reference.swift)
+$(ARM)/kernels: $(KERNEL_TEST) $(ARM)/exports.o $(ARM)/wide.o
+	$(ARM_SWIFTC) $(ARM_MACHINE) -module-name ArmKernels -c -o $(ARM)/kernels.o $(KERNEL_TEST)
+	$(OBJCOPY) --keep-global-symbol=main $(ARM)/kernels.o
+	$(ARM_TOOLS)gcc -static $(ARM)/kernels.o $(ARM)/wide.o -lm -o $@
+
+test-aarch64: aarch64 $(ARM)/kernels
+	Tests/run aarch64
+
 install: all
 	install -D -m 644 build/liblintel.a $(DESTDIR)$(PREFIX)/lib/liblintel.a
 	install -D -m 644 Include/lintel.h $(DESTDIR)$(PREFIX)/include/lintel.h
@@ -45,4 +96,4 @@ install: all
 clean:
 	rm -rf build .build $(EMBEDDED)
 
-.PHONY: all tool examples test install clean
+.PHONY: all tool examples test aarch64 test-aarch64 install clean

@@ -12,8 +12,8 @@ import PackageDescription
     "-Xcc", "-mprefer-vector-width=512",
   ]
 #else
-  let machine = ["-Xcc", "-march=armv8.2-a+dotprod+fp16"]
-  let wideMachine = machine
+  let machine = ["-Xcc", "-march=armv8-a"]
+  let wideMachine = ["-Xcc", "-march=armv8.2-a+dotprod"]
 #endif
 
 let embedded: [SwiftSetting] = [
@@ -78,10 +78,16 @@ let package = Package(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
        "LintelText", "LintelSampling", "LintelSession"]),
+    // Ordinary Swift, for the tool only.
+    .target(
+      name: "LintelQuantise",
+      dependencies: ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"],
+      path: "Sources/Quantise",
+      swiftSettings: [.unsafeFlags(machine + ["-Xcc", "-D_GNU_SOURCE=1"])]),
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports",
+        "CLintel", "LintelExports", "LintelCore", "LintelQuantise",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),

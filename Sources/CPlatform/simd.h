@@ -1,4 +1,5 @@
-/* Names for SIMD operations: one name, up to four bodies (AVX-512 VNNI, AVX2, NEON, plain C).
+/* Names for SIMD operations: one name, up to five bodies (AVX-512 VNNI, AVX2, NEON with and without
+ * dot products, plain C).
  * Kernels are written in Swift over these; they inline to the instructions they name.
  *
  * The unit is a panel of sixteen weight rows. A vector `lt_i16x` has one 32-bit lane per row, so a
@@ -23,8 +24,11 @@
 #elif defined(__AVX2__)
 #define LT_AVX2 1
 #include <immintrin.h>
-#elif defined(__ARM_NEON) && defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__ARM_NEON)
 #define LT_NEON 1
+#if defined(__ARM_FEATURE_DOTPROD)
+#define LT_SDOT 1
+#endif
 #include <arm_neon.h>
 #else
 #define LT_SCALAR 1
@@ -84,10 +88,8 @@ typedef struct {
   lt_stream *_Nullable stream; /* has this product's weights and what follows; NULL: these alone */
 } lt_product;
 
-#if defined(__x86_64__)
-/* The kernels compiled for AVX-512 with VNNI; only where lt_has_wide(). */
+/* The kernels compiled for AVX-512 with VNNI, or NEON dot products; only where lt_has_wide(). */
 void lt_product_wide(const lt_product *job);
-#endif
 #pragma clang assume_nonnull end
 
 #if defined(__x86_64__)
@@ -103,6 +105,10 @@ LT_INLINE int32_t lt_has_wide(void) {
   unsigned needed = bit_AVX512F | bit_AVX512DQ | bit_AVX512CD | bit_AVX512BW | bit_AVX512VL;
   return (b & needed) == needed && (c & bit_AVX512VNNI) && (c & bit_AVX512VBMI);
 }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+/* Whether this processor has the instructions that multiply and add four bytes at once. */
+LT_INLINE int32_t lt_has_wide(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
 /* Asks for a cache line soon to be read; any address is allowed. Into the second-level cache only:

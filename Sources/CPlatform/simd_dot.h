@@ -2,8 +2,8 @@
  *
  * In all of them `q` points at int8 activations in -127 ... 127, one per column, the same for all
  * rows; weights are bytes whose range the name tells: u4 0 ... 15, u5 0 ... 31, u6 0 ... 63,
- * s8 -128 ... 127. The ranges matter to AVX2 alone: its products of bytes are added in pairs into
- * 16 bits, and what fits is 8 pairs of u4, 4 of u5, 2 of u6, 1 of s8. */
+ * s8 -128 ... 127. The ranges matter where products of bytes are added in 16 bits: on AVX2 in
+ * pairs, of which 8 of u4 fit, 4 of u5, 2 of u6, 1 of s8; on NEON without dot products one by one. */
 #ifndef LINTEL_SIMD_DOT_H
 #define LINTEL_SIMD_DOT_H
 
@@ -127,28 +127,73 @@ LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int3
   return r.v;
 }
 
+#elif defined(LT_NEON)
+
+typedef union {
+  lt_columns c;
+  int8x16_t p[16]; /* part k, rows 4g ... 4g + 3 at 4k + g */
+} lt_pieces;
+typedef union {
+  lt_lanes v;
+  int32x4_t p[4];
+} lt_fours;
+
+#if defined(LT_SDOT)
+LT_INLINE int32x4_t lt_dot16_4(int32x4_t acc, const lt_pieces *w, int g, const int8_t *q) {
+  int8x16_t x = vld1q_s8(q);
+  acc = vdotq_laneq_s32(acc, w->p[g], x, 0);
+  acc = vdotq_laneq_s32(acc, w->p[4 + g], x, 1);
+  acc = vdotq_laneq_s32(acc, w->p[8 + g], x, 2);
+  return vdotq_laneq_s32(acc, w->p[12 + g], x, 3);
+}
+LT_INLINE int32x4_t lt_dot16_s8_4(int32x4_t acc, const lt_pieces *w, int g, const int8_t *q) {
+  return lt_dot16_4(acc, w, g, q);
+}
+#else
+/* Parts k ... k + 1 of rows 4g ... 4g + 3 added in 16 bits to the sums of the rows' halves. */
+LT_INLINE int16x8x2_t lt_two_parts(int16x8x2_t s, const lt_pieces *w, int g, int k,
+                                   const int8_t *q) {
+  for (int i = k; i < k + 2; i++) {
+    int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(lt_word(q + 4 * i)));
+    s.val[0] = vmlal_s8(s.val[0], vget_low_s8(w->p[4 * i + g]), vget_low_s8(x));
+    s.val[1] = vmlal_high_s8(s.val[1], w->p[4 * i + g], x);
+  }
+  return s;
+}
+/* acc + the 16-bit sums, four lanes of each row next to each other. */
+LT_INLINE int32x4_t lt_add_fours(int32x4_t acc, int16x8x2_t s) {
+  return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(s.val[0]), vpaddlq_s16(s.val[1])));
+}
+/* What fits in 16 bits here: four products of u4, u5 or u6, two of s8. */
+LT_INLINE int32x4_t lt_dot16_4(int32x4_t acc, const lt_pieces *w, int g, const int8_t *q) {
+  int16x8x2_t zero = {{vdupq_n_s16(0), vdupq_n_s16(0)}};
+  return lt_add_fours(acc, lt_two_parts(lt_two_parts(zero, w, g, 0, q), w, g, 2, q));
+}
+LT_INLINE int32x4_t lt_dot16_s8_4(int32x4_t acc, const lt_pieces *w, int g, const int8_t *q) {
+  int16x8x2_t zero = {{vdupq_n_s16(0), vdupq_n_s16(0)}};
+  acc = lt_add_fours(acc, lt_two_parts(zero, w, g, 0, q));
+  return lt_add_fours(acc, lt_two_parts(zero, w, g, 2, q));
+}
+#endif
+
+LT_INLINE lt_lanes lt_dot16(lt_lanes acc, lt_columns w, const int8_t *q) {
+  lt_pieces u = {w};
+  lt_fours r = {acc};
+  for (int g = 0; g < 4; g++) r.p[g] = lt_dot16_4(r.p[g], &u, g, q);
+  return r.v;
+}
+LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int32_t sum) {
+  (void)sum;
+  lt_pieces u = {a}, v = {b};
+  lt_fours r = {{0}};
+  for (int g = 0; g < 4; g++)
+    r.p[g] = lt_dot16_s8_4(lt_dot16_s8_4(r.p[g], &u, g, q), &v, g, q + 16);
+  return r.v;
+}
+
 #else
 
 LT_INLINE lt_lanes lt_dot16(lt_lanes acc, lt_columns w, const int8_t *q) {
-#if defined(LT_NEON)
-  union {
-    lt_columns c;
-    int8x16_t p[16];
-  } u;
-  union {
-    lt_lanes v;
-    int32x4_t p[4];
-  } r;
-  u.c = w, r.v = acc;
-  int8x16_t x = vld1q_s8(q);
-#define LT_SDOT(g)                                                                             \
-  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[g], x, 0);                                              \
-  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[4 + g], x, 1);                                          \
-  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[8 + g], x, 2);                                          \
-  r.p[g] = vdotq_laneq_s32(r.p[g], u.p[12 + g], x, 3);
-  LT_SDOT(0) LT_SDOT(1) LT_SDOT(2) LT_SDOT(3)
-  return r.v;
-#else
   union {
     lt_columns c;
     int8_t b[4][16][4]; /* part, row, column */
@@ -158,7 +203,6 @@ LT_INLINE lt_lanes lt_dot16(lt_lanes acc, lt_columns w, const int8_t *q) {
     for (int i = 0; i < 16; i++)
       for (int j = 0; j < 4; j++) acc[i] += (int32_t)u.b[k][i][j] * (int32_t)q[4 * k + j];
   return acc;
-#endif
 }
 LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int32_t sum) {
   (void)sum;

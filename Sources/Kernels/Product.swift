@@ -63,7 +63,7 @@ package enum Product {
   }
 
   private static func run(_ job: inout lt_product, _ level: Level) {
-    #if arch(x86_64)
+    #if arch(x86_64) || arch(arm64)
       if level == .wide {
         lt_product_wide(&job)
         return

@@ -10,5 +10,6 @@ struct Lintel: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Run.self, Info.self, Plan.self, Tokenize.self, Logits.self, Bench.self,
+      Quantize.self,
     ])
 }

@@ -9,7 +9,7 @@ final class Inputs {
   var activations: Activations
   private let memory: UnsafeMutableRawPointer
 
-  init(rows: Int, columns: Int, level: Level) throws {
+  init(rows: Int, columns: Int, level: Level) throws(Failure) {
     var measuring = Arena.measuring()
     _ = try Activations(arena: &measuring, rowsMax: rows, columnsMax: columns)
     memory = .allocate(byteCount: measuring.used, alignment: 64)

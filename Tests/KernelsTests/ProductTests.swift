@@ -3,43 +3,11 @@ import Testing
 
 import LintelKernels
 
-private func shapes(_ f: BlockFormat) -> [(rows: Int, columns: Int)] {
-  switch f.blockElements {
-  case 1: [(1, 1), (3, 7), (5, 16), (17, 33), (16, 255), (33, 301), (2, 512)]
-  case 32: [(1, 32), (2, 64), (5, 96), (16, 32), (17, 160), (35, 352), (11, 1024)]
-  default: [(1, 256), (3, 512), (6, 256), (16, 256), (19, 768), (33, 1024)]
-  }
-}
-
-/// What rounding the activations to int8 may change, and float rounding on top of it.
 private func check(
   _ m: TestMatrix, _ x: [Float], _ y: [Float], rows: Int, quantised: Bool, stride: Int,
   _ what: String
 ) {
-  let block = m.format.blockElements
-  var worst = 0.0
-  for r in 0..<rows {
-    var step = [Double](repeating: 0, count: m.columns)
-    if quantised {
-      for b in 0..<(m.columns / block) {
-        let magnitudes = (0..<block).map { Double(abs(x[r * m.columns + b * block + $0])) }
-        let scale = (magnitudes.max() ?? 0) / 127
-        for j in 0..<block { step[b * block + j] = scale / 2 * 1.0001 }
-      }
-    }
-    for o in 0..<m.rows {
-      var exact = 0.0, allowed = 1e-30, size = 0.0
-      for j in 0..<m.columns {
-        let w = m.values[o * m.columns + j]
-        exact += w * Double(x[r * m.columns + j])
-        allowed += abs(w) * step[j]
-        size += abs(w) * (Double(abs(x[r * m.columns + j])) + step[j])
-      }
-      allowed += size * 2e-6
-      let error = abs(Double(y[r * stride + o]) - exact)
-      worst = max(worst, error.isNaN ? .infinity : error / allowed)
-    }
-  }
+  let worst = worstError(m, x, y, rows: rows, quantised: quantised, stride: stride)
   #expect(worst <= 1, "\(m.format) \(what): \(worst) times the allowed error")
 }
 
@@ -115,6 +83,14 @@ func bitsDependOnOneRowPairAlone(_ f: BlockFormat) throws {
         }
       }
     }
+  }
+}
+
+@Test(arguments: digests)
+func bitsAreTheSameOnEveryMachine(_ f: BlockFormat, _ expected: UInt64) throws {
+  for level in levels {
+    let digest = try digest(f, level)
+    #expect(digest == expected, "(.\(f), 0x\(String(digest, radix: 16))) at \(level)")
   }
 }
 

@@ -10,7 +10,8 @@
 // so a result depends on its weight row and its activation row alone: not on the number of
 // activation rows, the partition of weight rows, or the instruction set.
 //
-// This folder is compiled twice on x86: in Kernels for AVX2, in KernelsWide for AVX-512 with VNNI.
+// This folder is compiled twice: in Kernels for AVX2 or NEON, in KernelsWide for AVX-512 with VNNI
+// or NEON with dot products.
 // It imports nothing but the shim, so that the two copies share no code.
 
 import CPlatform
