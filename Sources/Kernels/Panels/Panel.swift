@@ -84,7 +84,9 @@ extension PanelFormat {
 enum Panel {
   @inline(__always)
   static func run<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
-    if job.inputs <= 8 {
+    if job.inputs == 1 {
+      PanelPasses<1>.run(format, job)
+    } else if job.inputs <= 8 {
       PanelPasses<8>.run(format, job)
     } else {
       PanelPasses<64>.run(format, job)
@@ -162,7 +164,7 @@ enum PanelPasses<let n: Int> {
     var first = 0
     let inputs = Int(job.inputs)
     while first < inputs {
-      let count = min(n, inputs &- first)
+      let count = n == 1 ? 1 : min(n, inputs &- first)
       for a in 0..<count {
         let number = job.input_rows.map { Int($0[first &+ a]) } ?? first &+ a
         numbers[a] = number
