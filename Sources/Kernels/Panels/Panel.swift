@@ -48,12 +48,10 @@ struct Inputs {
     sums32 + (numbers[a] &* blocks &+ b) &* perBlock
   }
 
-  @inline(__always) func clearIntegers() {
-    var a = 0
-    while a < count {
-      integers[a] = lt_zero()
-      a &+= 1
-    }
+  /// The sum that the first or a further piece of a block starts from. A piece that knows that it is
+  /// the first writes without reading; clearing all sums beforehand would cost a pass of its own.
+  @inline(__always) func sum(_ a: Int, isFirst: Bool) -> lt_lanes {
+    isFirst ? lt_zero() : integers[a]
   }
 }
 
