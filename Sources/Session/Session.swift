@@ -31,6 +31,18 @@ package enum CacheChoice: UInt32, Sendable {
   }
 }
 
+/// What a session is created with.
+package struct SessionOptions {
+  /// nil: the default, or the model's own if that is shorter.
+  package var context: Int?
+  package var cache = CacheChoice.automatic
+  package var priority = 0
+  /// Places for marks.
+  package var marks = 0
+
+  package init() {}
+}
+
 package struct Session {
   package static var contextDefault: Int { 2048 }
   package static var penaltyTokensMax: Int { 1024 }
@@ -40,7 +52,7 @@ package struct Session {
   package let loaded: UnsafePointer<LoadedModel>
   package let context: Int
   /// Whose prompt `JointSessions` reads first; higher is sooner.
-  package var priority = 0
+  package let priority: Int
   /// In the session's region, since passes point at it.
   let stateCell: Buffer<SessionState>
   /// Also in the region, for the same reason.
@@ -48,7 +60,7 @@ package struct Session {
   let tokens: Buffer<Int32>
   package internal(set) var tokenCount = 0
   let logits: Buffer<Float>
-  /// The logits are those after the last token.
+  /// The logits are those after the last token read, untouched.
   var hasLogits = false
   let hidden: Buffer<Float>
   var forward: Forward?
@@ -60,13 +72,14 @@ package struct Session {
   /// The assistant's turn was opened and not ended by the model.
   var isTurnOpen = false
   package internal(set) var figures = Figures()
+  let marks: Marks
   /// Set by `cancel` from any thread, taken by the stepping one.
   package let cancelFlag: Buffer<UInt32>
 
-  package enum Fed {
-    case nothing
-    case text
-    case message
+  package enum Fed: UInt32, BitwiseCopyable {
+    case nothing = 0
+    case text = 1
+    case message = 2
   }
 
   /// Figures of the current or last generation.
@@ -82,17 +95,18 @@ package struct Session {
 
   /// Only carves; `start` makes it usable. `report` receives what state and cache took.
   package init(
-    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice,
+    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, _ options: SessionOptions,
     report: inout MemoryReport
   ) throws(Failure) {
     let m = loaded.pointee
     let d = m.model.dimensions
     self.loaded = loaded
-    self.context = context
+    context = try MemoryPlan.contextTokens(options.context, m.model)
+    priority = options.priority
     let before = arena.used
     let state = try SessionState(
       arena: &arena, dimensions: d, context: context,
-      cacheFormat: cache.format(d, isFloat: m.options.isFloat))
+      cacheFormat: options.cache.format(d, isFloat: m.options.isFloat))
     let cacheBytes = try Checked.alignUp(
       state.cache.bytes.count, Arena.alignment, "the attention cache")
     report.cache = cacheBytes
@@ -108,6 +122,7 @@ package struct Session {
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
     text = try TextStage(&arena)
+    marks = try Marks(&arena, d, context: context, count: options.marks)
     if !arena.isMeasuring {
       stateCell.base.initialize(to: state)
       adapterCell.base.initialize(to: AdapterSet())
@@ -115,6 +130,8 @@ package struct Session {
   }
 
   package var state: SessionState { stateCell[0] }
+  /// Memory that is free between two tokens.
+  package var scratch: Buffer<UInt8> { sampler.scratch }
   package var position: Int { stateCell[0].position }
   package var pending: Int { tokenCount - position }
 
@@ -123,10 +140,11 @@ package struct Session {
       model: UnsafePointer(loaded.pointee.cell.base),
       workspace: loaded.pointee.workspace, pool: pool, isFloat: loaded.pointee.options.isFloat,
       hidden: hidden.base)
+    marks.clear()
     reset()
   }
 
-  /// Back to the state before any text. The adapters stay.
+  /// Back to the state before any text. The adapters stay, the marks do not.
   package mutating func reset() {
     stateCell[0].reset()
     forward?.finish()
@@ -140,6 +158,7 @@ package struct Session {
     figures = Figures()
     text.restart()
     sampler.restart()
+    marks.forget(beyond: -1)
     lt_store_release(cancelFlag.base, 0)
   }
 }

@@ -42,6 +42,13 @@ struct Run: ParsableCommand {
   @Option(name: .long, help: "Stop before this text (repeatable).")
   var stop: [String] = []
 
+  @Option(name: .long, help: "Continue the conversation that was saved in this file.")
+  var load: String?
+
+  @Option(
+    name: .long, help: "Save the conversation in this file after every answer, whole or not at all.")
+  var save: String?
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var pass: PassOptions
 
@@ -61,6 +68,9 @@ struct Run: ParsableCommand {
     if maxTokens < 1 || maxTokens > Int(Int32.max) {
       throw ValidationError("--max-tokens must be positive.")
     }
+    if load != nil && system != nil {
+      throw ValidationError("--system is at the start of a conversation, and --load brings one.")
+    }
   }
 
   func run() throws {
@@ -70,6 +80,9 @@ struct Run: ParsableCommand {
     settings.adapters = try adapters.choices()
     let runtime = try Runtime(path: path, settings)
     let session = try runtime.session()
+    if let load {
+      try check { lintel_session_restore_file(session, load, $0) }
+    }
     if let system {
       try feed(session, LINTEL_ROLE_SYSTEM, system)
     }
@@ -160,6 +173,9 @@ struct Run: ParsableCommand {
       }
     }
     if stats { reportFigures(result) }
+    if let save {
+      try check { lintel_session_save_file(session, save, $0) }
+    }
   }
 
   private func reportFigures(_ r: lintel_result) {
