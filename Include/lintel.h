@@ -238,7 +238,7 @@ typedef struct lintel_memory {
   uint64_t adapter_bytes;  /* adapter slots and what computing with them needs; part of the total */
   uint64_t deployment_bytes; /* names, prompts and tools of a deployment; part of its total */
   uint64_t transient_bytes;  /* the most that reading a deployment's files takes outside the block and
-                                gives back before it takes that: libcjson's heap and buffers */
+                                gives back before its engine is created: libcjson's heap, buffers */
   uint64_t reserved[1];
 } lintel_memory;
 #define LINTEL_MEMORY_INIT \
@@ -587,8 +587,8 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  *
  * These functions are a member of the archive of their own: a program that calls one of them links
  * libcjson too (-lcjson); no other needs it. libcjson allocates while lintel_deployment_open and
- * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the block is
- * taken. cJSON_InitHooks is never called: it is process-wide, and yours.
+ * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the engine is
+ * created. cJSON_InitHooks is never called: it is process-wide, and yours.
  *
  * Engine, models and sessions are the deployment's: use them like others of their kind, create further
  * ones where the budget allows, and do not destroy or close those that it names. */
