@@ -37,4 +37,9 @@ package struct Status: Equatable, Sendable {
   package static var token: Status { Status(rawValue: -31) }
   package static var utf8: Status { Status(rawValue: -32) }
   package static var capacity: Status { Status(rawValue: -33) }
+
+  package static var json: Status { Status(rawValue: -50) }
+  package static var key: Status { Status(rawValue: -51) }
+  package static var value: Status { Status(rawValue: -52) }
+  package static var hash: Status { Status(rawValue: -53) }
 }
