@@ -71,7 +71,7 @@ package struct ByteSource {
       return
     }
     var read = 0
-    let error = lt_read(file, to, bytes, Int64(offset), &read)
+    let error = lt_read_at(file, to, bytes, Int64(offset), &read)
     if error != 0 {
       throw Failure(
         .file, "\(bytes) bytes at byte \(offset) could not be read (errno \(error))",

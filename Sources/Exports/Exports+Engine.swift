@@ -50,6 +50,10 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_OTHER_MODEL: name = "LINTEL_ERR_OTHER_MODEL"
   case LINTEL_ERR_OTHER_ADAPTERS: name = "LINTEL_ERR_OTHER_ADAPTERS"
   case LINTEL_ERR_CHECKSUM: name = "LINTEL_ERR_CHECKSUM"
+  case LINTEL_ERR_JSON: name = "LINTEL_ERR_JSON"
+  case LINTEL_ERR_KEY: name = "LINTEL_ERR_KEY"
+  case LINTEL_ERR_VALUE: name = "LINTEL_ERR_VALUE"
+  case LINTEL_ERR_HASH: name = "LINTEL_ERR_HASH"
   default: name = "LINTEL_UNKNOWN"
   }
   return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -159,6 +163,8 @@ enum MemoryOut {
     out.pointee.budget_bytes = UInt64(m.budget)
     out.pointee.weights_bytes = UInt64(m.weights)
     out.pointee.adapter_bytes = UInt64(m.adapters)
+    out.pointee.deployment_bytes = 0
+    out.pointee.transient_bytes = 0
   }
 }
 

@@ -621,6 +621,7 @@ static void files(const char *model_path) {
   REFUSED(lintel_session_save_file(s, path, &error), LINTEL_ERR_FILE, "");
   CHECK(unlink(partial) == 0 && mkfifo(partial, 0600) == 0);
   REFUSED(lintel_session_save_file(s, path, &error), LINTEL_ERR_FILE, "");
+  REFUSED(lintel_session_restore_file(s, partial, &error), LINTEL_ERR_FILE, "regular");
   CHECK(unlink(partial) == 0);
   CHECK(mkdir("taken", 0700) == 0);
   REFUSED(lintel_session_save_file(s, "taken", &error), LINTEL_ERR_FILE, "directory");
