@@ -45,6 +45,8 @@ extension Reader {
         if let n = choice(m, p, "auto", "f32", "q8") { session.options.cache = UInt32(n) }
       } else if m.key == "priority" {
         if let n = integer(m, p, 0, 7) { session.options.priority = UInt32(n) }
+      } else if m.key == "marks" {
+        if let n = integer(m, p, 0, 64) { session.options.marks = UInt32(n) }
       } else if m.key == "adapters" {
         adapters(&session, m, p)
       } else if m.key == "sampling" {
@@ -63,7 +65,7 @@ extension Reader {
       } else {
         unknown(
           p,
-          "model, context_tokens, cache, priority, adapters, system, system_file, tools, tools_in_system and sampling"
+          "model, context_tokens, cache, priority, marks, adapters, system, system_file, tools, tools_in_system and sampling"
         )
       }
     }
