@@ -43,6 +43,7 @@ struct Run: ParsableCommand {
   var stop: [String] = []
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
   @Option(name: .long, help: "Memory budget in MiB (default: exactly what is needed).")
@@ -68,6 +69,7 @@ struct Run: ParsableCommand {
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
+    settings.draftTokens = drafts.draft
     let runtime = try Runtime(path: path, settings)
     let session = try runtime.session()
     if let system {
@@ -138,6 +140,7 @@ struct Run: ParsableCommand {
     options.top_p = topP
     options.min_p = minP
     options.seed = seed
+    options.draft = drafts.flags
     options.flags = (raw ? LINTEL_GENERATE_RAW : 0) | (think ? LINTEL_GENERATE_THINK : 0)
     let copies = stop.map { strdup($0) }
     defer { copies.forEach { free($0) } }
@@ -172,6 +175,11 @@ struct Run: ParsableCommand {
     report("generated  \(r.generated_tokens) tokens, \(rate(r.generated_tokens, r.generate_ns))")
     report(String(format: "first      %.2f ms", Double(r.first_token_ns) / 1e6))
     report(String(format: "longest    %.2f ms in one unit of work", Double(r.longest_step_ns) / 1e6))
+    if drafts.draft > 0 {
+      report(
+        "drafted    \(r.drafted_tokens) tokens, \(r.accepted_tokens) right; \(r.passes) passes for \(r.generated_tokens) tokens"
+      )
+    }
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
   }
 
