@@ -439,11 +439,11 @@ lintel_status lintel_session_reset(lintel_session *session, lintel_error *error)
 
 /* Takes back the last `count` tokens, read or not, as if they had never been fed or sampled. Tokens are
  * taken back as they are, those of the chat format included: inside a message the message is open
- * again. If everything that is left has been read, and nothing is fed, the next generation continues
- * it.
+ * again. A generation can continue what is left if no more than rewind_tokens were taken back;
+ * otherwise it may answer STATE until something is fed.
  * Errors leave the session as it was: LIMIT if that is not possible, with the number that is in
- * `available` (the unread ones and, of the others, at least the last rewind_tokens, unless the session
- * has read fewer since its reset or restore); STATE while a generation or pass is unfinished. */
+ * `available`: the unread tokens, and of those that have been read since the last call the last
+ * rewind_tokens or more; STATE while a generation or pass is unfinished. */
 lintel_status lintel_session_rewind_tokens(lintel_session *session, uint32_t count,
                                            lintel_error *error);
 

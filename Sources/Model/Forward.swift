@@ -82,9 +82,9 @@ package struct Forward {
     var segment = Segment(state: state, adapters: adapters, firstRow: rows, rows: count)
     state.pointee.dropLead()
     let (lag, capacity) = (state.pointee.lag, state.pointee.records.capacity)
-    segment.recorded = min(recorded, count, capacity)
+    segment.recorded = min(recorded, min(count, capacity))
     segment.commit =
-      segment.recorded < count ? lag : max(0, lag - retained, lag + count - capacity)
+      segment.recorded < count ? lag : max(0, max(lag - retained, lag + count - capacity))
     segments[segmentCount] = segment
     segmentCount += 1
     rows += count

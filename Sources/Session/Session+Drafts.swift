@@ -49,8 +49,8 @@ extension Session {
     guard let g = generation, pending == 1, drafts.settings.tokens > 0, !g.options.drafts.isOff
     else { return 0 }
     let choice = g.options.drafts
-    var room = min(limit, choice.tokens ?? drafts.settings.tokens, drafts.settings.tokens)
-    room = min(room, context - tokenCount, drafts.settings.records - max(reach, 1))
+    var room = min(limit, min(choice.tokens ?? drafts.settings.tokens, drafts.settings.tokens))
+    room = min(room, min(context - tokenCount, drafts.settings.records - max(reach, 1)))
     if g.options.maxTokens > 0 { room = min(room, g.options.maxTokens - g.sampled - 1) }
     var list = DraftList(countMax: max(room, 0))
     addForced(&list)
