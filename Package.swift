@@ -70,15 +70,16 @@ let package = Package(
       swiftSettings: [.unsafeFlags(machine), .define("EMBEDDED", .when(traits: ["Embedded"]))]),
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
+    layer("Structure", ["LintelCore", "LintelText"]),
     layer("Model", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
     layer(
       "Session",
       ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel", "LintelText",
-       "LintelSampling"]),
+       "LintelSampling", "LintelStructure"]),
     layer(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
-       "LintelText", "LintelSampling", "LintelSession"]),
+       "LintelText", "LintelSampling", "LintelStructure", "LintelSession"]),
     // A client of the C functions, and in the archive a member of its own: it alone needs libcjson.
     .systemLibrary(
       name: "CcJSON", path: "Sources/CcJSON", pkgConfig: "libcjson",
@@ -100,6 +101,7 @@ let package = Package(
     suite("Core", ["LintelCore"]),
     suite("Text", ["LintelCore", "LintelText"]),
     suite("Sampling", ["LintelCore", "LintelSampling"]),
+    suite("Structure", ["LintelCore", "LintelText", "LintelStructure"]),
     suite(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),

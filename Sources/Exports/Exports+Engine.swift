@@ -180,7 +180,7 @@ public func lintel_plan(
     let region = try MappedRegion.open(path: path)
     defer { region.close() }
     let plan = try MemoryPlan.measure(
-      region, options, context: context.tokens, cache: context.cache)
+      region, options, context: context.tokens, cache: context.cache, drafts: context.drafts)
     var report = plan.model
     report.engine = try Engine.measure(threads: threads)
     let n = Int(session_count)
