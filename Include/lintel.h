@@ -100,7 +100,7 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_OTHER_ADAPTERS (-43) /* the text was read with other adapters */
 #define LINTEL_ERR_CHECKSUM (-44)     /* a snapshot is damaged */
 
-#define LINTEL_ERR_JSON (-50)         /* the text is not JSON, or beyond a limit on it */
+#define LINTEL_ERR_JSON (-50)         /* the text is not JSON */
 #define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
 #define LINTEL_ERR_VALUE (-52)        /* a value of the wrong type, out of range, or naming nothing */
 #define LINTEL_ERR_HASH (-53)         /* a file is not the one whose SHA-256 was given */
@@ -184,14 +184,17 @@ typedef struct lintel_session_options {
                               was trained for less. Sizes the attention cache */
   uint32_t cache;          /* LINTEL_CACHE_... */
   uint32_t priority;       /* 0 to 7; lintel_step_many serves higher ones first */
+  uint32_t draft_tokens;   /* most guesses a pass (see Drafting); default 0, at most 16 */
+  uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back at any
+                              time; default 0, at most 64. Each costs about 1 % of a token's time */
   uint32_t marks;          /* places for lintel_session_mark; default 0, at most 64. Each takes a copy
                               of the recurrent state and of the logits, and 4 bytes per token of the
                               context */
   uint32_t reserved0;
-  uint64_t reserved[3];
+  uint64_t reserved[2];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, { 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, 0, 0, { 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;
@@ -218,11 +221,13 @@ typedef struct lintel_generate_options {
   const int32_t *stop_tokens; /* further ids that end the generation, beside the model's own */
   uint32_t stop_token_count;  /* at most 16 */
   uint32_t flags;             /* LINTEL_GENERATE_... */
-  uint64_t reserved[4];
+  uint32_t draft_tokens;      /* most guesses a pass; default and limit: the session's */
+  uint32_t draft;             /* LINTEL_DRAFT_...; default: all sources, gated */
+  uint64_t reserved[3];
 } lintel_generate_options;
 #define LINTEL_GENERATE_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, \
-    NULL, 0, 0, { 0, 0, 0, 0 } }
+    NULL, 0, 0, 0, 0, { 0, 0, 0 } }
 
 /* Do not end at the model's end-of-turn tokens. */
 #define LINTEL_GENERATE_IGNORE_END 1u
@@ -230,6 +235,33 @@ typedef struct lintel_generate_options {
 #define LINTEL_GENERATE_THINK 2u
 /* Continue the text as it is: no end of the user's turn, no opening of the answer. */
 #define LINTEL_GENERATE_RAW 4u
+
+/* ---- Drafting ----
+ *
+ * A pass can read several tokens for little more than the price of one. A session with draft_tokens
+ * guesses what comes next, runs the guesses behind the next token in the same pass, and keeps those
+ * that turn out right. Every token is still drawn from the logits behind the token before it, with the
+ * random number of its place: greedy or with a seed, the text is what it would be without drafting, to
+ * the bit, and so is the session afterwards. Only the time differs.
+ *
+ * What is wrong is taken back without copies of the state: the session keeps, beside a state that may
+ * stay behind, a record of each of the last tokens. Each of the draft_tokens and rewind_tokens takes
+ * one record (part of lintel_memory.state_bytes), each of draft_tokens a row of logits as well
+ * (session_bytes). Without both there is nothing of all this.
+ *
+ * A gate measures what passes cost and how often guesses are right, and guesses only where that pays.
+ *
+ * STOP STRINGS. In a session with draft_tokens or rewind_tokens the text after a stop string is no
+ * part of the conversation: the session ends before the first token that has no text before the stop
+ * string, as if the tokens from there on had never been sampled. A token with text on both sides of
+ * that border stays whole. If more than draft_tokens + rewind_tokens + 1 read tokens would have to go,
+ * all stay. In other sessions they always stay. */
+
+/* Sources of guesses. With none of their bits set, all are used. */
+#define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
+                                  since its creation: lintel_session_reset keeps this memory */
+#define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
+#define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 
 /* ---- The plan ---- */
 
@@ -424,6 +456,16 @@ lintel_status lintel_session_destroy(lintel_session *session);
  * generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
 
+/* Takes back the last `count` tokens, read or not, as if they had never been fed or sampled. Tokens are
+ * taken back as they are, those of the chat format included: inside a message the message is open
+ * again. A generation can continue what is left if no more than rewind_tokens were taken back;
+ * otherwise it may answer STATE until something is fed.
+ * Errors leave the session as it was: LIMIT if that is not possible, with the number that is in
+ * `available`: the unread tokens, and of those that have been read since the last call the last
+ * rewind_tokens or more; STATE while a generation or pass is unfinished. */
+lintel_status lintel_session_rewind_tokens(lintel_session *session, uint32_t count,
+                                           lintel_error *error);
+
 /* Gives the session the `count` adapters of `uses` (at most 8) instead of those it has, for all text
  * that it reads from now on; 0 means none. What it has read stays as it was read. They are kept by
  * lintel_session_reset. Takes microseconds.
@@ -500,10 +542,13 @@ typedef struct lintel_result {
   uint64_t generate_ns;        /* time in decode passes, sampling and callbacks included */
   uint64_t first_token_ns;     /* from the start to the first token's event */
   uint64_t longest_step_ns;    /* the longest single unit of work */
-  uint64_t reserved[4];
+  uint64_t passes;             /* decode passes: generated_tokens - 1 without drafting */
+  uint64_t drafted_tokens;     /* guesses that were run */
+  uint64_t accepted_tokens;    /* guesses that were right: passes that were saved */
+  uint64_t reserved[1];
 } lintel_result;
 #define LINTEL_RESULT_INIT \
-  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* Starts a generation over the text fed so far: unless told otherwise, opens the answer in the chat
  * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
@@ -597,7 +642,8 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  * attention cache, logits, whether a turn is open, and which adapters with which scales the session
  * has. Not the options of a generation, nor marks. They are taken between generations: STATE while one
  * is unfinished (cancel it, or step it to its end) or, where the state is copied from, while a pass
- * over a chunk is (step once more). Nothing is allocated or mapped.
+ * over a chunk is (step once more). lintel_session_rewind_tokens cannot take back what was read before
+ * one of them. Nothing is allocated or mapped.
  *
  * A snapshot begins with its format version, the identity of its model, the hashes and scales of its
  * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
@@ -686,7 +732,8 @@ lintel_status lintel_session_rewind(lintel_session *session, const char *name, l
  * These functions are a member of the archive of their own: a program that calls one of them links
  * libcjson too (-lcjson); no other needs it. libcjson allocates while lintel_deployment_open and
  * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the engine is
- * created. cJSON_InitHooks is never called: it is process-wide, and yours.
+ * created. cJSON_InitHooks is never called: it is process-wide, and yours. What cJSON_GetErrorPtr
+ * answers is process-wide too, and changes.
  *
  * Engine, models and sessions are the deployment's: use them like others of their kind, create further
  * ones where the budget allows, and do not destroy or close those that it names. */

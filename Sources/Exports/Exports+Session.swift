@@ -36,10 +36,24 @@ enum SessionArguments {
         .argument, "marks is \(o.marks); at most \(Marks.countMax) are possible",
         needed: Int64(o.marks), available: Int64(Marks.countMax))
     }
+    if Int(o.draft_tokens) > DraftSettings.tokensMax {
+      throw Failure(
+        .argument,
+        "draft_tokens is \(o.draft_tokens); at most \(DraftSettings.tokensMax) are possible",
+        needed: Int64(o.draft_tokens), available: Int64(DraftSettings.tokensMax))
+    }
+    if Int(o.rewind_tokens) > DraftSettings.rewindMax {
+      throw Failure(
+        .argument,
+        "rewind_tokens is \(o.rewind_tokens); at most \(DraftSettings.rewindMax) are possible",
+        needed: Int64(o.rewind_tokens), available: Int64(DraftSettings.rewindMax))
+    }
     wanted.context = o.context_tokens == 0 ? nil : Int(o.context_tokens)
     wanted.cache = cache
     wanted.priority = Int(o.priority)
     wanted.marks = Int(o.marks)
+    wanted.drafts.tokens = Int(o.draft_tokens)
+    wanted.drafts.rewind = Int(o.rewind_tokens)
     return wanted
   }
 }
@@ -122,6 +136,16 @@ public func lintel_session_reset(
     defer { Handle.leave(header) }
     Layout.object(header, Session.self).pointee.reset()
     header.pointee.isPoisoned = false
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_rewind_tokens")
+public func lintel_session_rewind_tokens(
+  _ session: OpaquePointer?, _ count: UInt32, _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, _) throws(Failure) in
+    try s.rewind(tokens: Int(count))
     return .ok
   }
 }

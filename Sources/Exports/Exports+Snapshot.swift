@@ -125,8 +125,8 @@ public func lintel_session_mark(
   _ session: OpaquePointer?, _ name: UnsafePointer<CChar>?,
   _ error: UnsafeMutablePointer<lintel_error>?
 ) -> lintel_status {
-  withSession(session, error) { (s, _) throws(Failure) in
-    try s.mark(try markName(name))
+  withSession(session, error) { (s, header) throws(Failure) in
+    try s.mark(try markName(name), header.pointee.engine)
     return .ok
   }
 }

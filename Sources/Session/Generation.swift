@@ -63,6 +63,7 @@ package struct GenerateOptions {
   package var isRaw = false
   package var stopTokens = InlineArray<16, Int32>(repeating: -1)
   package var stopTokenCount = 0
+  package var drafts = DraftChoice()
 
   package init() {}
 }
@@ -89,8 +90,7 @@ extension Session {
     }
     if pending == 0 && !hasLogits && (options.isRaw || last != .message) {
       throw Failure(
-        .state,
-        "there is nothing to continue from: reading was cancelled half-way, or the context is full")
+        .state, "what follows the last token is not known any more: feed some text first")
     }
     for i in 0..<options.stopTokenCount
     where options.stopTokens[i] < 0
@@ -129,13 +129,18 @@ extension Session {
     if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
     let start = lt_now_ns()
     let status: Status
-    if passRows > 0 || pending > 0 {
+    if !takeVerified() && (passRows > 0 || pending > 0) {
       let isPrompt = generation.map { $0.sampled == 0 } ?? true
       engine.pointee.takeTurn()
       readUnit()
       engine.pointee.endTurn()
       let elapsed = lt_now_ns() - start
       if isPrompt { figures.promptNs += elapsed } else { figures.generateNs += elapsed }
+      drafts.passNs += elapsed
+      if passRows == 0 {
+        if !isPrompt { drafts.gate.measured(rows: drafts.passRows, ns: drafts.passNs) }
+        drafts.passNs = 0
+      }
       status = passRows > 0 || pending > 0 || generation != nil ? .more : .done
     } else if generation != nil {
       status = try sampleUnit()
@@ -150,23 +155,48 @@ extension Session {
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
   private mutating func readUnit() {
     if passRows == 0 { beginPass() }
+    let drafted = drafts.list.count
     if forward?.isAtEnd == false {
       forward?.runLayer()
       // The output layer is a unit of its own.
-      if forward?.isAtEnd == false || passRows == pending { return }
+      if forward?.isAtEnd == false || passRows == pending + drafted { return }
     }
-    hasLogits = passRows == pending
-    if hasLogits { forward?.logits(row: passRows - 1, into: logits.base) }
-    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows }
+    hasLogits = passRows == pending + drafted
+    if hasLogits {
+      var places = InlineArray<8, Forward.Place?>(repeating: nil)
+      places[0] = place(rows: 1 + drafted)
+      forward?.logits(into: places)
+    }
+    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    endPass()
+  }
+
+  /// The states have read the rows of the pass. Guesses are of use only to a generation, and with the
+  /// logits behind them.
+  private mutating func endPass() {
     forward?.finish()
+    passEnded(rows: passRows)
+    if generation == nil || !hasLogits { stateCell[0].dropLead() }
     passRows = 0
   }
 
+  /// Rows of the pass under way that are text.
+  private var textRows: Int { passRows == 0 ? 0 : passRows - drafts.list.count }
+
   private mutating func beginPass() {
-    passRows = min(pending, loaded.pointee.options.chunk)
+    let chunk = loaded.pointee.options.chunk
+    passRows = min(pending, chunk) + propose(limit: chunk - 1)
+    logitRow = 0
     let next = tokens + position
+    let kept = recording(rows: passRows)
     forward?.add(
-      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows)
+      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows,
+      recorded: kept.recorded, retained: kept.retained)
+  }
+
+  /// Where the logits of the last `rows` rows of a pass go.
+  func place(rows: Int) -> Forward.Place {
+    Forward.Place(first: logitRows.base, rows: rows, stride: logitStride)
   }
 
   /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the
@@ -183,27 +213,26 @@ extension Session {
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
       var row = max(first - position, 0)
-      while row < passRows {
+      let rows = textRows
+      while row < rows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
         // They are of `position` once the pass has ended.
-        hasLogits = row + 1 == passRows
+        hasLogits = row + 1 == rows
         if !receive(position + row, logits.base) {
           engine.pointee.takeTurn()
-          forward?.logits(row: passRows - 1, into: logits.base)
+          forward?.logits(row: rows - 1, into: logits.base)
           engine.pointee.endTurn()
           hasLogits = true
-          forward?.finish()
-          passRows = 0
+          endPass()
           drop(to: position)
           return .cancelled
         }
         row += 1
       }
-      if first >= position + passRows { hasLogits = false }
-      forward?.finish()
-      passRows = 0
+      if first >= position + rows { hasLogits = false }
+      endPass()
       if lt_exchange(cancelFlag.base, 0) != 0 {
         drop(to: position)
         return .cancelled
@@ -218,7 +247,7 @@ extension Session {
   }
 
   /// Runs the pass under way to its end.
-  mutating func endPass(_ engine: UnsafeMutablePointer<Engine>) {
+  mutating func completePass(_ engine: UnsafeMutablePointer<Engine>) {
     engine.pointee.takeTurn()
     while passRows > 0 { readUnit() }
     engine.pointee.endTurn()
@@ -228,7 +257,7 @@ extension Session {
   /// that the work is kept and the session stays whole.
   mutating func cancelled() throws(Failure) -> Status {
     if generation == nil {
-      drop(to: position + passRows)
+      drop(to: position + textRows)
       return .cancelled
     }
     try finish(.cancel)
@@ -271,6 +300,7 @@ extension Session {
     if isEnd {
       try finish(.end)
     } else if isStopped {
+      trimStop()
       text.restart()
       try finish(.stop)
     } else if reaction == .stop {
@@ -285,7 +315,7 @@ extension Session {
     return .done
   }
 
-  private func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
+  func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
     if loaded.pointee.vocabulary.isEnd(token) || loaded.pointee.chat?.end == token { return true }
     for i in 0..<options.stopTokenCount where options.stopTokens[i] == token { return true }
     return false
@@ -300,6 +330,7 @@ extension Session {
         isEnd: true, text: rest, token: -1, index: g.sampled, logProbability: 0, finish: reason,
         elapsedNs: lt_now_ns() - g.startedNs))
     text.restart()
+    stateCell[0].dropLead()
     generation = nil
   }
 

@@ -75,13 +75,15 @@ package struct Marks {
 
 extension Session {
   /// Notes this place under `name`, in place of an older mark of that name.
-  package mutating func mark(_ name: Bytes) throws(Failure) {
+  package mutating func mark(
+    _ name: Bytes, _ engine: UnsafeMutablePointer<Engine>
+  ) throws(Failure) {
     if name.count == 0 || name.count > Mark.nameBytesMax {
       throw Failure(
         .argument, "a mark's name has 1 to \(Mark.nameBytesMax) bytes",
         needed: Int64(name.count), available: Int64(Mark.nameBytesMax))
     }
-    let m = try moment("mark a place")
+    let m = try moment("mark a place", engine)
     guard let i = marks.place(for: name) else {
       throw Failure(
         .limit,
@@ -118,7 +120,7 @@ extension Session {
     from += state.recurrent.count
     state.history.base.update(from: from, count: state.history.count)
     from += state.history.count
-    if m.hasLogits { logits.base.update(from: from, count: logits.count) }
+    if m.hasLogits { logitRows.base.update(from: from, count: logits.count) }
     (tokens + m.position).update(from: marks.tokens(of: i), count: m.tokenCount - m.position)
     marks.forget(beyond: m.position)
     become(m)

@@ -13,13 +13,20 @@ import LintelWeights
 
 extension Session {
   /// Where the conversation stands. Refused in the middle of things: what is copied afterwards is
-  /// whole.
-  mutating func moment(_ what: StaticString) throws(Failure) -> Moment {
+  /// whole, and has read everything before its position.
+  mutating func moment(
+    _ what: StaticString, _ engine: UnsafeMutablePointer<Engine>
+  ) throws(Failure) -> Moment {
     try checkIdle(what)
     if passRows > 0 {
       throw Failure(
         .state,
         "cannot \(what) in the middle of a pass: step until the text that was fed is read")
+    }
+    if !state.isSettled {
+      engine.pointee.takeTurn()
+      settle()
+      engine.pointee.endTurn()
     }
     var m = Moment()
     m.position = position
@@ -35,7 +42,10 @@ extension Session {
   mutating func become(_ m: Moment) {
     forward?.finish()
     passRows = 0
-    stateCell[0].position = m.position
+    stateCell[0].arrive(at: m.position)
+    logitRow = 0
+    drafts.list = DraftList(countMax: 0)
+    drafts.learned = 0
     tokenCount = m.tokenCount
     last = m.last
     isTurnOpen = m.isTurnOpen
@@ -48,7 +58,7 @@ extension Session {
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> SnapshotHeader {
     var h = SnapshotHeader()
-    h.moment = try moment("save a session")
+    h.moment = try moment("save a session", engine)
     let d = loaded.pointee.model.dimensions
     h.identity = loaded.pointee.identity(engine)
     h.recurrentFloats = d.recurrentFloats
@@ -210,7 +220,7 @@ extension Session {
       let piece = state.piece(i, layers, tokens: h.moment.position)
       try take(piece.start, piece.bytes)
     }
-    if h.moment.hasLogits { try take(UnsafeMutableRawPointer(logits.base), logits.bytes.count) }
+    if h.moment.hasLogits { try take(UnsafeMutableRawPointer(logitRows.base), logits.bytes.count) }
     if hash.value != expected {
       throw Failure(
         .checksum, "the snapshot changed while it was restored: the session has been reset")
@@ -229,7 +239,7 @@ extension Session {
   package mutating func fork(
     into other: inout Session, _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) {
-    let m = try moment("fork a session")
+    let m = try moment("fork a session", engine)
     try other.checkIdle("fork into a session")
     if other.loaded != loaded {
       throw Failure(.argument, "the sessions are of different models: save and restore instead")
@@ -246,7 +256,7 @@ extension Session {
       let to = other.state.piece(i, layers, tokens: m.position)
       to.start.copyMemory(from: from.start, byteCount: from.bytes)
     }
-    if m.hasLogits { other.logits.base.update(from: logits.base, count: logits.count) }
+    if m.hasLogits { other.logitRows.base.update(from: logits.base, count: logits.count) }
     other.marks.forget(beyond: -1)
     other.become(m)
   }

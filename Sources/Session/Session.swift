@@ -39,6 +39,7 @@ package struct SessionOptions {
   package var priority = 0
   /// Places for marks.
   package var marks = 0
+  package var drafts = DraftSettings()
 
   package init() {}
 }
@@ -59,7 +60,10 @@ package struct Session {
   let adapterCell: Buffer<AdapterSet>
   let tokens: Buffer<Int32>
   package internal(set) var tokenCount = 0
-  let logits: Buffer<Float>
+  /// `[1 + drafts, logitStride]`: after the last token read, and after each guess behind it.
+  let logitRows: Buffer<Float>
+  /// Which of them is next.
+  var logitRow = 0
   /// The logits are those after the last token read, untouched.
   var hasLogits = false
   let hidden: Buffer<Float>
@@ -67,6 +71,7 @@ package struct Session {
   var passRows = 0
   var sampler: Sampler
   var text: TextStage
+  var drafts: Drafts
   var generation: Generation?
   package internal(set) var last: Fed = .nothing
   /// The assistant's turn was opened and not ended by the model.
@@ -90,6 +95,10 @@ package struct Session {
     package var generateNs: Int64 = 0
     package var firstTokenNs: Int64 = 0
     package var longestUnitNs: Int64 = 0
+    /// Passes after the first token, and guesses that they ran and that were right.
+    package var passes = 0
+    package var drafted = 0
+    package var accepted = 0
     package var finish = Finish.none
   }
 
@@ -103,10 +112,12 @@ package struct Session {
     self.loaded = loaded
     context = try MemoryPlan.contextTokens(options.context, m.model)
     priority = options.priority
+    let settings = options.drafts
     let before = arena.used
     let state = try SessionState(
       arena: &arena, dimensions: d, context: context,
-      cacheFormat: options.cache.format(d, isFloat: m.options.isFloat))
+      cacheFormat: options.cache.format(d, isFloat: m.options.isFloat), records: settings.records,
+      threads: m.options.threads)
     let cacheBytes = try Checked.alignUp(
       state.cache.bytes.count, Arena.alignment, "the attention cache")
     report.cache = cacheBytes
@@ -114,19 +125,32 @@ package struct Session {
     stateCell = try arena.carve(SessionState.self, 1, "session state")
     adapterCell = try arena.carve(AdapterSet.self, 1, "the session's adapters")
     tokens = try arena.carve(Int32.self, context, "the session's tokens")
-    logits = try arena.carve(Float.self, d.vocabulary, "logits")
+    logitRows = try arena.carve(
+      Float.self,
+      Checked.multiply(settings.tokens, Session.logitStride(d), "logits") + d.vocabulary, "logits")
     hidden = try arena.carve(
       Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
     cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
     sampler = try Sampler(
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
-    text = try TextStage(&arena)
+    text = try TextStage(&arena, tokens: settings.records)
+    drafts = try Drafts(&arena, settings)
     marks = try Marks(&arena, d, context: context, count: options.marks)
     if !arena.isMeasuring {
       stateCell.base.initialize(to: state)
       adapterCell.base.initialize(to: AdapterSet())
     }
+  }
+
+  static func logitStride(_ d: Dimensions) -> Int { (d.vocabulary + 15) & ~15 }
+
+  var logitStride: Int { Session.logitStride(loaded.pointee.model.dimensions) }
+
+  /// The logits from which the next token is sampled.
+  var logits: Buffer<Float> {
+    Buffer(
+      base: logitRows + logitRow * logitStride, count: loaded.pointee.model.dimensions.vocabulary)
   }
 
   package var state: SessionState { stateCell[0] }
@@ -141,17 +165,20 @@ package struct Session {
       workspace: loaded.pointee.workspace, pool: pool, isFloat: loaded.pointee.options.isFloat,
       hidden: hidden.base)
     marks.clear()
+    drafts.index.clear()
     reset()
   }
 
   /// Back to the state before any text. The adapters stay, the marks do not.
   package mutating func reset() {
-    stateCell[0].reset()
     forward?.finish()
-    stateCell[0].position = 0
+    stateCell[0].reset()
     tokenCount = 0
     passRows = 0
     hasLogits = false
+    logitRow = 0
+    drafts.list = DraftList(countMax: 0)
+    drafts.learned = 0
     generation = nil
     last = .nothing
     isTurnOpen = false

@@ -53,6 +53,7 @@ struct Run: ParsableCommand {
   var save: String?
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
   @Option(name: .long, help: "Memory budget in MiB (default: exactly what is needed).")
@@ -96,6 +97,7 @@ struct Run: ParsableCommand {
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
+    settings.draftTokens = drafts.draft
     let runtime = try Runtime(path: path, settings)
     let session = try runtime.session()
     if let system {
@@ -180,6 +182,7 @@ struct Run: ParsableCommand {
     if let minP { options.min_p = minP }
     if let seed { options.seed = seed }
     options.flags |= (raw ? LINTEL_GENERATE_RAW : 0) | (think ? LINTEL_GENERATE_THINK : 0)
+    options.draft |= drafts.flags
     let copies = stop.map { strdup($0) }
     defer { copies.forEach { free($0) } }
     let pointers = copies.map { UnsafePointer<CChar>($0) }
@@ -218,6 +221,11 @@ struct Run: ParsableCommand {
     report("generated  \(r.generated_tokens) tokens, \(rate(r.generated_tokens, r.generate_ns))")
     report(String(format: "first      %.2f ms", Double(r.first_token_ns) / 1e6))
     report(String(format: "longest    %.2f ms in one unit of work", Double(r.longest_step_ns) / 1e6))
+    if drafts.draft > 0 {
+      report(
+        "drafted    \(r.drafted_tokens) tokens, \(r.accepted_tokens) right; \(r.passes) passes for \(r.generated_tokens) tokens"
+      )
+    }
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
   }
 
