@@ -1,8 +1,8 @@
 // Sessions: their model, memory, adapters, prompt, tools, and how they generate.
 
-import CcJSON
 import CLintel
 import CPlatform
+import CcJSON
 import LintelCore
 
 extension Reader {
