@@ -100,7 +100,11 @@ static void live(lintel_model *model, int has_chat, const adapter_file *adapter)
   size_t seen = 0;
   float sum = 0;
 
-  session = open_session(model, 512);
+  lintel_session_options so = LINTEL_SESSION_OPTIONS_INIT;
+  so.context_tokens = 512;
+  so.draft_tokens = 4;
+  so.rewind_tokens = 3;
+  CHECK(lintel_session_create(model, &so, &session, NULL) == LINTEL_OK);
   const int heap_before = heap_calls, map_before = map_calls;
   const long pages_before = address_space();
 
@@ -134,6 +138,10 @@ static void live(lintel_model *model, int has_chat, const adapter_file *adapter)
   CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
   while ((status = lintel_session_step(session, 100, NULL, NULL)) == LINTEL_MORE) {}
   CHECK(status == LINTEL_DONE);
+  CHECK(lintel_session_rewind_tokens(session, 3, NULL) == LINTEL_OK);
+  o.draft = LINTEL_DRAFT_UNGATED;
+  o.temperature = 0;
+  CHECK(lintel_session_generate(session, &o, count_text, &seen, &result, NULL) == LINTEL_DONE);
   CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
   CHECK(lintel_session_cancel(session) == LINTEL_OK);
   CHECK(lintel_session_step(session, 0, NULL, NULL) == LINTEL_CANCELLED);
