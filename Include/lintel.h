@@ -94,7 +94,7 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_UTF8 (-32)         /* text is not UTF-8; needed is the byte offset */
 #define LINTEL_ERR_CAPACITY (-33)     /* a buffer is too small; needed says how large it must be */
 
-#define LINTEL_ERR_JSON (-50)         /* the text is not JSON, or beyond a limit on it */
+#define LINTEL_ERR_JSON (-50)         /* the text is not JSON */
 #define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
 #define LINTEL_ERR_VALUE (-52)        /* a value of the wrong type, out of range, or naming nothing */
 #define LINTEL_ERR_HASH (-53)         /* a file is not the one whose SHA-256 was given */
@@ -645,7 +645,8 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  * These functions are a member of the archive of their own: a program that calls one of them links
  * libcjson too (-lcjson); no other needs it. libcjson allocates while lintel_deployment_open and
  * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the engine is
- * created. cJSON_InitHooks is never called: it is process-wide, and yours.
+ * created. cJSON_InitHooks is never called: it is process-wide, and yours. What cJSON_GetErrorPtr
+ * answers is process-wide too, and changes.
  *
  * Engine, models and sessions are the deployment's: use them like others of their kind, create further
  * ones where the budget allows, and do not destroy or close those that it names. */

@@ -139,7 +139,11 @@ struct Survey {
     var isWhole = s.modelCount > 0
     for i in 0..<s.modelCount {
       settle(&s.models.base[i], i)
-      if !s.models[i].artifact.isUsable {
+      // Slots whose size is that of adapters which are broken: their problem is known.
+      let o = s.models[i].options
+      let isSized = o.adapter_slots == 0 || o.adapter_slot_bytes > 0
+      if !s.models[i].artifact.isUsable || !isSized {
+        s.models.base[i].artifact.isBroken = true
         isWhole = false
         continue
       }

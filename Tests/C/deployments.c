@@ -319,7 +319,7 @@ static void heap(void) {
   printf("deployments: %ld allocations, %ld frees, at most %ld bytes of %llu; the plan has %llu\n",
          open_taken, open_given, peak, (unsigned long long)plan.transient_bytes,
          (unsigned long long)plan.total_bytes);
-  CHECK(open_taken == open_given && open_taken > 100 && heap_bytes == bytes);
+  CHECK(open_taken == open_given && open_taken > 50 && heap_bytes == bytes);
   /* The C library rounds small blocks up. */
   CHECK(peak <= (long)plan.transient_bytes + 24 * open_taken);
   CHECK(lintel_deployment_session(d, "driver", &driver, NULL) == LINTEL_OK);
@@ -437,6 +437,17 @@ static void judge(const char *name, const char *text, size_t bytes, const char *
   char *at = strstr(f.sentence, work);
   if (at) memmove(at, at + strlen(work) + 1, strlen(at + strlen(work) + 1) + 1);
   snprintf(line + n, sizeof line - n, "%s", f.sentence);
+  if (f.status == LINTEL_ERR_BUDGET) { /* numbers of the day */
+    char *to = line;
+    for (const char *from = line; *from;) {
+      const size_t digits = strspn(from, "0123456789");
+      if (digits > 4) *to++ = '#';
+      else if (digits) memmove(to, from, digits), to += digits;
+      else *to++ = *from;
+      from += digits ? digits : 1;
+    }
+    *to = 0;
+  }
   if (is_table) {
     printf("# %s\n%.*s> schema %s\n> %s\n", name, (int)bytes, text, schema, line);
     return;
