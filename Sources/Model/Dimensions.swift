@@ -41,12 +41,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       historyFloats = try Checked.add(historyFloats, m.historyFloats, "convolution history")
       rowFloats = max(rowFloats, m.rowFloats)
       inputColumns = max(inputColumns, m.valueTotal)
-      if case .lowRank(let down, _) = m.decay {
-        inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
-      }
-      if case .lowRank(let down, _) = m.gate {
-        inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
-      }
+      // Both low-rank maps, the second from a whole block on.
+      inputColumns = max(inputColumns, m.bottleneckFloats + 256)
       keyWidthMax = max(keyWidthMax, m.shape.keyWidth)
       mapsPerRow = max(mapsPerRow, m.projectionCount + 3)
     case .latent(let m):
