@@ -73,13 +73,23 @@ static void read_peers(struct json_reader *reader, const char *name, bool users,
   }
 }
 
-/* A bearer token: one line of 16 to 256 printable characters. */
+/* A bearer token: one line of 16 to 256 printable characters, in a file or in a credential of the
+ * service manager. */
 static void read_token(struct json_reader *reader, const struct config *config,
                        struct application *app) {
+  const char *directory = getenv("CREDENTIALS_DIRECTORY");
   struct text text = {0};
-  char *path = NULL;
+  char *path = NULL, *credential = NULL;
   size_t i;
   json_string(reader, "token_file", &path, false);
+  json_string(reader, "token_credential", &credential, false);
+  if (credential && !reader->message[0]) {
+    struct text whole = {0};
+    text_format(&whole, "%s/%s", directory ? directory : "", credential);
+    free(path);
+    path = whole.bytes;
+  }
+  free(credential);
   if (!path || reader->message[0]) {
     free(path);
     return;

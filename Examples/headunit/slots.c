@@ -216,6 +216,9 @@ static lintel_status begin_conversation(struct slot *slot, struct work *work, ui
   slot->was_saved = conversation->is_saved;
   slot->is_marked = !status && !lintel_session_mark(slot->place->session, MARK, NULL);
   slot->is_touched = true;
+  /* Without a place for the mark, the file is what a request that is given up goes back to. */
+  if (!status && !slot->is_marked && !slot->was_saved && conversation->message_count)
+    slot->was_saved = conversations_save(conversation, slot->place->session);
   return status;
 }
 

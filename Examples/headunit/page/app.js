@@ -223,11 +223,12 @@ function renderSpeed() {
 
 let speedTimer = 0;
 function setSpeed() {
+  const speed = Number(byId("speed").value);
   clearTimeout(speedTimer);
-  state["Vehicle.Speed"] = Number(byId("speed").value);
+  state["Vehicle.Speed"] = speed;
   renderSpeed();
   speedTimer = setTimeout(() => fetch("/v1/vehicle/signals", { method: "POST", headers,
-    body: JSON.stringify({ signals: [{ path: "Vehicle.Speed", value: state["Vehicle.Speed"] }] }) }), 60);
+    body: JSON.stringify({ signals: [{ path: "Vehicle.Speed", value: speed }] }) }), 60);
 }
 
 /* ---- Figures ---- */

@@ -75,8 +75,8 @@ function buildSeat(seat) {
   pane.style.height = "114px";
   const out = seat.left ? -1 : 1;
   for (const dy of [26, 58, 90])
-    svg(window_, "path", { class: "wind", d: `M${edge + 4 + out * 34} ${top + dy}c${-out * 12} -9 ${-out * 18} 9 ${-out * 58} 0` });
-  const label = svg(window_, "text", { class: "label", x: edge + 4 + out * 44, y: top + 63, "text-anchor": seat.left ? "end" : "start" });
+    svg(window_, "path", { class: "wind", d: `M${edge + 4 + out * 9} ${top + dy}c${out * 10} -9 ${out * 18} 9 ${out * 34} 0` });
+  const label = svg(window_, "text", { class: "label", x: edge + 4 + out * 27, y: top + 14, "text-anchor": "middle" });
   const lock = svg(byId("locks"), "path", { class: "lockmark", d: `M${edge - 4 + (seat.left ? 0 : 8)} ${top - 12}m-6 0h12v9h-12zm2 0v-4a4 4 0 0 1 8 0v4` });
   Object.assign(seat, { group, tilt, hot, cold, lines, air, spot, window_, pane, label, lock });
 }
