@@ -241,8 +241,30 @@ void http_run(void) {
       exchange_wake(peer->exchange);
 }
 
+/* When check_peer has something to do at this connection, if nothing happens before. */
+static uint64_t next_look(const struct peer *peer) {
+  const struct exchange *exchange = peer->exchange;
+  uint64_t next = peer->deadline_ns ? peer->deadline_ns : UINT64_MAX;
+  if (!exchange) return next;
+  if (exchange->chat.work && !exchange->is_ended && exchange->chat.work->deadline_ns < next &&
+      exchange->chat.work->cancel == CANCEL_NONE)
+    next = exchange->chat.work->deadline_ns;
+  if (exchange->is_streaming && !exchange->is_suspended &&
+      exchange->moved_ns + http_config->stall_ns < next)
+    next = exchange->moved_ns + http_config->stall_ns;
+  if (exchange->kind == EXCHANGE_EVENTS && exchange->beat_ns + HTTP_HEARTBEAT_NS < next)
+    next = exchange->beat_ns + HTTP_HEARTBEAT_NS;
+  return next;
+}
+
 int http_timeout_ms(void) {
-  uint64_t least = http_peers ? 50 : 1000;
+  const uint64_t now = now_ns();
+  uint64_t least = 1000;
+  for (const struct peer *peer = http_peers; peer; peer = peer->next) {
+    const uint64_t next = next_look(peer);
+    const uint64_t ms = next > now ? (next - now) / 1000000u + 1 : 1;
+    if (ms < least) least = ms;
+  }
   for (unsigned i = 0; i < 2; i++) {
     MHD_UNSIGNED_LONG_LONG timeout;
     if (http.daemons[i] && MHD_get_timeout(http.daemons[i], &timeout) == MHD_YES &&

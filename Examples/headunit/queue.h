@@ -15,8 +15,8 @@
 #include "text.h"
 
 #define WORK_STOPS_MAX 4
-#define WORK_OUTPUT_PAUSE 4096  /* bytes that wait for the reader when its generation pauses */
-#define WORK_OUTPUT_RESUME 1024 /* and when it goes on */
+#define WORK_OUTPUT_PAUSE 512  /* bytes of records that wait for the reader when its generation pauses */
+#define WORK_OUTPUT_RESUME 128 /* and when it goes on: some thirty tokens, and some eight */
 #define CONVERSATION_ID_MAX 64
 
 struct message {

@@ -47,10 +47,14 @@ static bool is_healthy(void) {
   return now_ns() < service.beat_ns + limit && service.blocked_checks < 4;
 }
 
+static uint64_t health_interval(void) {
+  return service.watchdog_ns ? service.watchdog_ns / 4 : 1000000000u;
+}
+
 /* The watchdog is fed only if the engine's thread has done something, or seen that there is nothing
  * to do, since the last time, and no request waits in front of an idle engine. */
 static void check_health(uint64_t now) {
-  const uint64_t interval = service.watchdog_ns ? service.watchdog_ns / 4 : 1000000000u;
+  const uint64_t interval = health_interval();
   const uint64_t beats = engine_beats();
   struct queue_figures figures;
   if (beats != service.beats) {
@@ -249,10 +253,17 @@ static bool has_ended(uint64_t now) {
   return now >= service.stop_ns + LINGER_NS;
 }
 
+/* The loop sleeps until something happens or has to be looked at. */
+static int timeout_ms(void) {
+  const int health = (int)(health_interval() / 1000000u) + 1, http = http_timeout_ms();
+  const int least = health < http ? health : http;
+  return service.is_stopping && least > 20 ? 20 : least;
+}
+
 static void loop(void) {
   struct epoll_event events[64];
   while (!has_ended(now_ns())) {
-    const int count = epoll_wait(service.poll, events, 64, http_timeout_ms());
+    const int count = epoll_wait(service.poll, events, 64, timeout_ms());
     const uint64_t now = now_ns();
     for (int i = 0; i < count; i++) {
       void *pointer = events[i].data.ptr;

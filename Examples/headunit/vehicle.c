@@ -410,6 +410,7 @@ void vehicle_act(const char *answer, size_t count, const char *application, stru
   struct action action = {.arguments = member(call, "arguments")};
   struct text signals = {0};
   const cJSON *function = NULL;
+  const size_t start = outcome->count;
   const char *result;
   if (!cJSON_IsString(name) || !cJSON_IsObject(action.arguments)) {
     text_format(outcome, "{\"outcome\":\"invalid\",\"signals\":[],\"reason\":\"%s\"}",
@@ -433,7 +434,7 @@ void vehicle_act(const char *answer, size_t count, const char *application, stru
   snprintf(label, sizeof label, "function=\"%.48s\",outcome=\"%s\"",
            models_tool(name->valuestring, NULL) ? name->valuestring : "", result);
   metrics_add("linteld_calls_total", label, 1);
-  add_event("call", outcome->bytes);
+  add_event("call", outcome->bytes + start);
   text_free(&signals);
   cJSON_Delete(call);
 }

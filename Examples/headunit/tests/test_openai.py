@@ -120,7 +120,8 @@ class OpenAI(unittest.TestCase):
             self.assertEqual((answer.choices[0].finish_reason, answer.usage.completion_tokens), ("length", 5))
 
     def test_seed_and_temperature(self):
-        parameters = dict(temperature=1.5, top_p=0.95, seed=11, max_tokens=40)
+        parameters = dict(temperature=2, seed=11, max_tokens=40,
+                          messages=[{"role": "user", "content": "something quite different, perhaps"}])
         one, two = (self.create(**parameters).choices[0].message.content for _ in range(2))
         self.assertEqual(one, two)
         others = {self.create(**{**parameters, "seed": seed}).choices[0].message.content for seed in range(12)}

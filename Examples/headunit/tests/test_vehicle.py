@@ -60,7 +60,7 @@ class Vehicle(unittest.TestCase):
     def test_declined_and_invalid(self):
         with Daemon() as d:
             self.assertEqual(self.act(d, "call my brother")["outcome"], "declined")
-            status, answer = d.chat("open the window", headers={"X-Lintel-Act": "1"}, stop=["percent"])
+            status, answer = d.chat("open the window", headers={"X-Lintel-Act": "1"}, stop=["arguments"])
             self.assertEqual(answer["lintel"]["act"]["outcome"], "invalid")
             status, answer = d.chat("open the window", headers={"X-Lintel-Act": "1"}, max_tokens=3)
             self.assertNotIn("lintel", answer)  # an answer that was cut acts on nothing
