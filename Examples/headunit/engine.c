@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conversations.h"
+#include "grammars.h"
 #include "journal.h"
 #include "metrics.h"
 #include "models.h"
@@ -253,6 +254,7 @@ void engine_stop(void) {
   pthread_join(engine.thread, NULL);
   slots_close();
   conversations_close();
+  grammars_forget();
   models_close();
 }
 

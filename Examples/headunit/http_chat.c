@@ -47,6 +47,7 @@ static void read_headers(struct exchange *exchange, struct api_error *error) {
     api_fail(error, 403, "may_not_act", "X-Lintel-Act",
              "the application '%s' may not act in the vehicle", exchange->application->name);
   exchange->may_act = act != NULL && !error->http;
+  if (exchange->may_act) work->must_call = true;
 }
 
 enum MHD_Result chat_begin(struct exchange *exchange) {

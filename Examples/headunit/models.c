@@ -208,3 +208,8 @@ const cJSON *models_tool(const char *name, uint32_t *out_index) {
   }
   return NULL;
 }
+
+uint64_t models_all_tools(void) {
+  const int count = cJSON_GetArraySize(models.tools);
+  return count == 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
+}

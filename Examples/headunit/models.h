@@ -68,4 +68,7 @@ bool models_are_from(const char *path);
 /* The parameters' schema of a function; NULL if there is none of that name. */
 const cJSON *models_tool(const char *name, uint32_t *out_index);
 
+/* A bit for each tool. */
+uint64_t models_all_tools(void);
+
 #endif

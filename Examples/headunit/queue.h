@@ -60,7 +60,8 @@ struct work {
   float presence_penalty;
   uint64_t seed;
   bool ignore_end;
-  bool wants_call; /* the answer must be a call of the model's tools */
+  bool wants_call; /* a call in the answer is told apart */
+  bool must_call;  /* the answer has to be a call of `tools` */
   char *stops[WORK_STOPS_MAX];
   uint32_t stop_count;
   uint64_t tools; /* a bit for each of the model's tools that may be called; 0: all */

@@ -261,6 +261,7 @@ static void read_tool_choice(struct request *request) {
   }
   if (cJSON_IsString(choice)) {
     if (strcmp(choice->valuestring, "none") == 0) request->work->wants_call = false;
+    if (strcmp(choice->valuestring, "required") == 0) request->work->must_call = true;
     if (strcmp(choice->valuestring, "none") == 0 || strcmp(choice->valuestring, "auto") == 0 ||
         strcmp(choice->valuestring, "required") == 0)
       return;
@@ -268,11 +269,13 @@ static void read_tool_choice(struct request *request) {
   name = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(choice, "function"),
                                           "name");
   if (cJSON_IsString(name) && models_tool(name->valuestring, &index) &&
-      request->work->tools >> index & 1)
+      request->work->tools >> index & 1) {
     request->work->tools = (uint64_t)1 << index;
-  else
-    api_fail(request->error, 400, "invalid_value", "tool_choice",
-             "tool_choice must be none, auto, required, or a function of tools");
+    request->work->must_call = true;
+    return;
+  }
+  api_fail(request->error, 400, "invalid_value", "tool_choice",
+           "tool_choice must be none, auto, required, or a function of tools");
 }
 
 static void read_tools(struct request *request) {

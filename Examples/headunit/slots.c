@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grammars.h"
 #include "journal.h"
 #include "metrics.h"
 
@@ -235,6 +236,8 @@ static lintel_status begin_generation(const struct slot *slot, struct work *work
     options.stops = (const char *const *)work->stops;
     options.stop_count = work->stop_count;
   }
+  if (work->must_call && models.tools)
+    options.grammar = grammars_for(work->model, work->tools ? work->tools : models_all_tools());
   if (work->ignore_end) options.flags |= LINTEL_GENERATE_IGNORE_END;
   return lintel_session_begin(slot->place->session, &options, on_event, (void *)(uintptr_t)slot,
                               error);
