@@ -74,7 +74,7 @@ $(ARM)/exports.o: $(SOURCES)
 	  $(call swift_files,Sources/Exports)
 
 # libcjson's header is the same for every machine; the library itself is the target's.
-$(ARM)/deployment.o: $(ARM)/exports.o
+$(ARM)/configuration.o: $(ARM)/exports.o
 	mkdir -p $(ARM)/include
 	ln -sfn $(CJSON_HEADERS) $(ARM)/include/cjson
 	$(ARM_SWIFTC) $(ARM_MACHINE) -no-allocations -I Sources/CcJSON -Xcc -isystem -Xcc $(ARM)/include \
@@ -86,14 +86,14 @@ $(ARM)/wide.o: $(SOURCES)
 	  $(call swift_files,Sources/KernelsWide)
 	$(OBJCOPY) --keep-global-symbol=lt_product_wide $@
 
-$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(ARM)/deployment.o $(EXPORTS)
+$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(ARM)/configuration.o $(EXPORTS)
 	$(ARM_TOOLS)ld -r --gc-sections $$($(engine_symbols) | sed 's/^/-u /') -o $(ARM)/whole.o \
 	  $(ARM)/exports.o $(ARM)/wide.o
 	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/lintel.o
 	$(ARM_TOOLS)ld -r --gc-sections $$($(deployment_symbols) | sed 's/^/-u /') -o $(ARM)/whole.o \
-	  $(ARM)/deployment.o
-	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/member.o
-	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o $(ARM)/member.o
+	  $(ARM)/configuration.o
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/deployment.o
+	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o $(ARM)/deployment.o
 
 $(ARM)/%: Examples/%.c $(ARM)/liblintel.a
 	$(ARM_TOOLS)gcc $(CFLAGS) -static -IInclude $< $(ARM)/liblintel.a -lm -lpthread -o $@
@@ -140,6 +140,8 @@ install: all
 	install -D -m 644 Include/lintel.h $(DESTDIR)$(PREFIX)/include/lintel.h
 	install -D -m 755 .build/release/lintel $(DESTDIR)$(PREFIX)/bin/lintel
 	install -D -m 644 Examples/Cabin/cabin.gguf $(DESTDIR)$(PREFIX)/share/lintel/cabin.gguf
+	install -D -m 644 Examples/deployment.schema.json \
+	  $(DESTDIR)$(PREFIX)/share/lintel/deployment.schema.json
 
 clean:
 	rm -rf build .build $(EMBEDDED)

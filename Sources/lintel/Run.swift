@@ -45,7 +45,15 @@ struct Run: ParsableCommand {
   @Option(name: .long, help: "Stop before this text (repeatable).")
   var stop: [String] = []
 
+  @Option(name: .long, help: "Continue the conversation that was saved in this file.")
+  var load: String?
+
+  @Option(
+    name: .long, help: "Save the conversation in this file after every answer, whole or not at all.")
+  var save: String?
+
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
   @Option(name: .long, help: "Memory budget in MiB (default: exactly what is needed).")
@@ -63,6 +71,9 @@ struct Run: ParsableCommand {
     }
     if let maxTokens, maxTokens < 1 || maxTokens > Int(Int32.max) {
       throw ValidationError("--max-tokens must be positive.")
+    }
+    if load != nil && system != nil {
+      throw ValidationError("--system is at the start of a conversation, and --load brings one.")
     }
     if deployed.deployment != nil {
       if model != nil || system != nil || !adapters.adapter.isEmpty || budgetMib != nil
@@ -86,6 +97,7 @@ struct Run: ParsableCommand {
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
+    settings.draftTokens = drafts.draft
     let runtime = try Runtime(path: path, settings)
     let session = try runtime.session()
     if let system {
@@ -101,6 +113,7 @@ struct Run: ParsableCommand {
   private func serve(
     _ session: OpaquePointer, _ sampling: lintel_generate_options, reset: () throws -> Void
   ) throws {
+    if let load { try check { lintel_session_restore_file(session, load, $0) } }
     if let text = try promptText() {
       try answer(session, text, sampling)
       report("", to: .standardOutput)
@@ -169,6 +182,7 @@ struct Run: ParsableCommand {
     if let minP { options.min_p = minP }
     if let seed { options.seed = seed }
     options.flags |= (raw ? LINTEL_GENERATE_RAW : 0) | (think ? LINTEL_GENERATE_THINK : 0)
+    options.draft |= drafts.flags
     let copies = stop.map { strdup($0) }
     defer { copies.forEach { free($0) } }
     let pointers = copies.map { UnsafePointer<CChar>($0) }
@@ -192,6 +206,9 @@ struct Run: ParsableCommand {
       }
     }
     if stats { reportFigures(result) }
+    if let save {
+      try check { lintel_session_save_file(session, save, $0) }
+    }
   }
 
   private func reportFigures(_ r: lintel_result) {
@@ -204,6 +221,11 @@ struct Run: ParsableCommand {
     report("generated  \(r.generated_tokens) tokens, \(rate(r.generated_tokens, r.generate_ns))")
     report(String(format: "first      %.2f ms", Double(r.first_token_ns) / 1e6))
     report(String(format: "longest    %.2f ms in one unit of work", Double(r.longest_step_ns) / 1e6))
+    if drafts.draft > 0 {
+      report(
+        "drafted    \(r.drafted_tokens) tokens, \(r.accepted_tokens) right; \(r.passes) passes for \(r.generated_tokens) tokens"
+      )
+    }
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
   }
 
