@@ -41,18 +41,14 @@ extension SessionState {
     lead -= 1
   }
 
-  /// Whether the state has read everything before its position, and nothing else is recorded.
-  package var isSettled: Bool { lag == 0 && lead == 0 }
+  /// Records ahead of the cursor are of no use any more.
+  package mutating func dropLead() { lead = 0 }
 
-  /// The recurrent state and the rest have been replaced by those of `position`.
-  package mutating func arrive(at position: Int) {
-    self.position = position
+  /// The state is that of `position`.
+  package mutating func forgetRecords() {
     lag = 0
     lead = 0
   }
-
-  /// Records ahead of the cursor are of no use any more.
-  package mutating func dropLead() { lead = 0 }
 }
 
 extension Segment {
@@ -93,7 +89,6 @@ extension Forward {
           shape: m.shape, ring: ring.from(column: m.channels),
           state: s.recurrent + layer.recurrentStart))
     }
-    state.pointee.lag = 0
-    state.pointee.lead = 0
+    state.pointee.forgetRecords()
   }
 }

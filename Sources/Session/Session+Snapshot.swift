@@ -12,8 +12,8 @@ import LintelText
 import LintelWeights
 
 extension Session {
-  /// Where the conversation stands. Refused in the middle of things: what is copied afterwards is
-  /// whole, and has read everything before its position.
+  /// Where the conversation stands, its state brought up to there. Refused in the middle of things:
+  /// what is copied afterwards is whole.
   mutating func moment(
     _ what: StaticString, _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Moment {
@@ -23,11 +23,7 @@ extension Session {
         .state,
         "cannot \(what) in the middle of a pass: step until the text that was fed is read")
     }
-    if !state.isSettled {
-      engine.pointee.takeTurn()
-      settle()
-      engine.pointee.endTurn()
-    }
+    settle(engine)
     var m = Moment()
     m.position = position
     m.tokenCount = tokenCount
@@ -42,7 +38,8 @@ extension Session {
   mutating func become(_ m: Moment) {
     forward?.finish()
     passRows = 0
-    stateCell[0].arrive(at: m.position)
+    stateCell[0].position = m.position
+    stateCell[0].forgetRecords()
     logitRow = 0
     drafts.list = DraftList(countMax: 0)
     drafts.learned = 0

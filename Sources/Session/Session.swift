@@ -112,12 +112,11 @@ package struct Session {
     self.loaded = loaded
     context = try MemoryPlan.contextTokens(options.context, m.model)
     priority = options.priority
-    let settings = options.drafts
     let before = arena.used
     let state = try SessionState(
       arena: &arena, dimensions: d, context: context,
-      cacheFormat: options.cache.format(d, isFloat: m.options.isFloat), records: settings.records,
-      threads: m.options.threads)
+      cacheFormat: options.cache.format(d, isFloat: m.options.isFloat),
+      records: options.drafts.records, threads: m.options.threads)
     let cacheBytes = try Checked.alignUp(
       state.cache.bytes.count, Arena.alignment, "the attention cache")
     report.cache = cacheBytes
@@ -127,15 +126,15 @@ package struct Session {
     tokens = try arena.carve(Int32.self, context, "the session's tokens")
     logitRows = try arena.carve(
       Float.self,
-      Checked.multiply(settings.tokens, Session.logitStride(d), "logits") + d.vocabulary, "logits")
+      Checked.multiply(options.drafts.tokens, Session.logitStride(d), "logits") + d.vocabulary, "logits")
     hidden = try arena.carve(
       Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
     cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
     sampler = try Sampler(
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
-    text = try TextStage(&arena, tokens: settings.records)
-    drafts = try Drafts(&arena, settings)
+    text = try TextStage(&arena, tokens: options.drafts.records)
+    drafts = try Drafts(&arena, options.drafts)
     marks = try Marks(&arena, d, context: context, count: options.marks)
     if !arena.isMeasuring {
       stateCell.base.initialize(to: state)
@@ -164,8 +163,8 @@ package struct Session {
       model: UnsafePointer(loaded.pointee.cell.base),
       workspace: loaded.pointee.workspace, pool: pool, isFloat: loaded.pointee.options.isFloat,
       hidden: hidden.base)
-    marks.clear()
     drafts.index.clear()
+    marks.clear()
     reset()
   }
 
