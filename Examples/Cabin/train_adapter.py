@@ -59,6 +59,16 @@ def adapt(net, rank, expert_rank, alpha):
     return deltas
 
 
+def read(path, deltas):
+    """Take the weights from an adapter that write() made."""
+    tensors = {t.name: torch.from_numpy(np.array(t.data, np.float32)) for t in gguf.GGUFReader(path).tensors}
+    with torch.no_grad():
+        for names, delta in deltas:
+            for tensor, a, b in zip(names, delta.a, delta.b):
+                a.copy_(tensors[tensor + ".lora_a"].view_as(a))
+                b.copy_(tensors[tensor + ".lora_b"].view_as(b))
+
+
 def write(path, name, deltas, alpha):
     """-> the size of the file in bytes"""
     w = gguf.GGUFWriter(path + ".tmp", "kimi-linear")
@@ -83,10 +93,11 @@ def main():
     p.add_argument("domain", choices=["navigation", "media", "phone"])
     p.add_argument("--base", default="cabin.gguf")
     p.add_argument("--out", help="the adapter's file; adapters/DOMAIN.gguf if not given")
+    p.add_argument("--start", metavar="FILE", help="go on from this adapter (of the same ranks)")
     p.add_argument("--steps", type=int, default=200)
     p.add_argument("--tokens", type=int, default=2560, help="per step, padding included")
     p.add_argument("--share", type=float, default=0.3, help="of the samples, the base's own requests")
-    p.add_argument("--lr", type=float, default=4e-3)
+    p.add_argument("--lr", type=float, default=1e-2)
     p.add_argument("--warmup", type=int, default=10)
     p.add_argument("--flat", type=float, default=0.4, help="share of the steps at full rate")
     p.add_argument("--rank", type=int, default=16)
@@ -104,6 +115,8 @@ def main():
     net = Cabin(tok.get_vocab_size())
     net.load_state_dict(from_gguf.state(a.base))
     deltas = adapt(net, a.rank, a.expert_rank, a.alpha)
+    if a.start:
+        read(a.start, deltas)
     weights = [x for x in net.parameters() if x.requires_grad]
     opt = torch.optim.AdamW(weights, lr=a.lr, betas=(0.9, 0.97), weight_decay=0.0, foreach=True)
     print(f"{sum(x.numel() for x in weights):,} parameters", flush=True)
