@@ -1,6 +1,7 @@
 # make            build/liblintel.a, the shipped archive, and the lintel tool
 # make test       everything that proves them
 # make aarch64    build/aarch64/liblintel.a and the examples for 64-bit Arm Linux, cross-built
+# make headunit   build/headunit/linteld, the service in Examples/headunit; make test-headunit
 # make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -108,6 +109,32 @@ $(ARM)/kernels: $(KERNEL_TEST) $(ARM)/exports.o $(ARM)/wide.o
 test-aarch64: aarch64 $(ARM)/kernels
 	Tests/run aarch64
 
+# The head unit's daemon: libmicrohttpd and libcjson; libsystemd and libmosquitto where they are.
+HEADUNIT := Examples/headunit
+HEADUNIT_FILES := $(wildcard $(HEADUNIT)/*.c $(HEADUNIT)/*.h)
+HEADUNIT_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Werror -IInclude \
+  $(shell pkg-config --exists libsystemd && echo -DLINTELD_SYSTEMD) \
+  $(shell pkg-config --exists libmosquitto && echo -DLINTELD_MOSQUITTO)
+HEADUNIT_LIBRARIES := build/liblintel.a -lmicrohttpd -lcjson \
+  $(shell pkg-config --exists libsystemd && echo -lsystemd) \
+  $(shell pkg-config --exists libmosquitto && echo -lmosquitto) -lm -lpthread
+
+headunit: build/headunit/linteld
+
+build/headunit/linteld: $(HEADUNIT_FILES) build/liblintel.a
+	mkdir -p build/headunit
+	$(CC) -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -pie -Wl,-z,relro,-z,now \
+	  $(HEADUNIT_FLAGS) $(HEADUNIT)/*.c $(HEADUNIT_LIBRARIES) -o $@
+
+# With the address, leak and undefined-behaviour sanitizers, for the same tests.
+build/headunit/linteld-checked: $(HEADUNIT_FILES) build/liblintel.a
+	mkdir -p build/headunit
+	$(CC) -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer $(HEADUNIT_FLAGS) \
+	  $(HEADUNIT)/*.c $(HEADUNIT_LIBRARIES) -o $@
+
+test-headunit: headunit build/headunit/linteld-checked
+	$(HEADUNIT)/tests/run
+
 install: all
 	install -D -m 644 build/liblintel.a $(DESTDIR)$(PREFIX)/lib/liblintel.a
 	install -D -m 644 Include/lintel.h $(DESTDIR)$(PREFIX)/include/lintel.h
@@ -119,4 +146,4 @@ install: all
 clean:
 	rm -rf build .build $(EMBEDDED)
 
-.PHONY: all tool examples test aarch64 test-aarch64 install clean
+.PHONY: all tool examples test aarch64 test-aarch64 headunit test-headunit install clean

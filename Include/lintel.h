@@ -82,7 +82,8 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_SYSTEM (-11)       /* a system call failed; needed is its errno */
 #define LINTEL_ERR_LIMIT (-12)        /* a number beyond what this engine supports */
 #define LINTEL_ERR_LOCK (-13)         /* memory could not be locked: RLIMIT_MEMLOCK */
-#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened or mapped; needed is errno */
+#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened, mapped, read or written; needed is
+                                         errno */
 #define LINTEL_ERR_FORMAT (-21)       /* the file breaks its format */
 #define LINTEL_ERR_TRUNCATED (-22)    /* the file ends too early */
 #define LINTEL_ERR_UNSUPPORTED (-23)  /* well-formed, but a feature that this engine lacks */
@@ -93,6 +94,11 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_TOKEN (-31)        /* a token id outside the vocabulary */
 #define LINTEL_ERR_UTF8 (-32)         /* text is not UTF-8; needed is the byte offset */
 #define LINTEL_ERR_CAPACITY (-33)     /* a buffer is too small; needed says how large it must be */
+#define LINTEL_ERR_SNAPSHOT (-40)     /* the bytes are no snapshot, or one that contradicts itself */
+#define LINTEL_ERR_VERSION (-41)      /* a snapshot of another format version */
+#define LINTEL_ERR_OTHER_MODEL (-42)  /* a snapshot of another model, or of other options */
+#define LINTEL_ERR_OTHER_ADAPTERS (-43) /* the text was read with other adapters */
+#define LINTEL_ERR_CHECKSUM (-44)     /* a snapshot is damaged */
 
 #define LINTEL_ERR_JSON (-50)         /* the text is not JSON */
 #define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
@@ -181,10 +187,14 @@ typedef struct lintel_session_options {
   uint32_t draft_tokens;   /* most guesses a pass (see Drafting); default 0, at most 16 */
   uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back at any
                               time; default 0, at most 64. Each costs about 1 % of a token's time */
-  uint64_t reserved[3];
+  uint32_t marks;          /* places for lintel_session_mark; default 0, at most 64. Each takes a copy
+                              of the recurrent state and of the logits, and 4 bytes per token of the
+                              context */
+  uint32_t reserved0;
+  uint64_t reserved[2];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, { 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, 0, 0, { 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;
@@ -264,7 +274,7 @@ typedef struct lintel_memory {
   uint64_t scratch_bytes;  /* activations of the largest chunk */
   uint64_t state_bytes;    /* sessions: recurrent states and convolution histories */
   uint64_t cache_bytes;    /* sessions: attention caches */
-  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text) */
+  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text, marks) */
   uint64_t total_bytes;    /* all of these and adapter_bytes: the smallest budget that works */
   uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
   uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
@@ -443,7 +453,8 @@ lintel_status lintel_session_create(lintel_model *model, const lintel_session_op
 /* DESTRUCTOR. BUSY from inside its own callback or while another thread is in it. NULL is ignored. */
 lintel_status lintel_session_destroy(lintel_session *session);
 
-/* Back to the state before any text; clears poison, cancellation and any unfinished generation. */
+/* Back to the state before any text; clears poison, cancellation, marks and any unfinished
+ * generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
 
 /* Lets `draft`, a session of a smaller model with the same vocabulary on the same engine, guess for
@@ -554,15 +565,19 @@ typedef struct lintel_result {
 /* Starts a generation over the text fed so far: unless told otherwise, opens the answer in the chat
  * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
  * `on_event` may be NULL. The session keeps copies of all options.
- * Errors: STATE if a generation is unfinished or there is no text; ARGUMENT names the field. */
+ * Errors: STATE if a generation is unfinished, or there is nothing to continue from (no text, or its
+ * reading was cancelled half-way); ARGUMENT names the field. */
 lintel_status lintel_session_begin(lintel_session *session,
                                    const lintel_generate_options *options,
                                    lintel_event_fn on_event, void *user, lintel_error *error);
 
-/* Does work for about `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error.
- * The unit of work is one layer of one chunk; 0 does exactly one unit. Without a generation it reads
- * the text fed so far and answers DONE when there is none left. `out_result` may be NULL; it is
- * filled whenever a generation is or was under way. */
+/* Works for `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error. Begins no
+ * unit of work once they are over, at least one; 0 does exactly one. A unit is one layer of one chunk,
+ * the output layer, or the sampling of one token with its callback: a call overruns its slice by less
+ * than one, and lintel_result.longest_step_ns is the longest so far. lintel_model_options.chunk_tokens
+ * shortens the units of prompts. Without a generation it reads the text fed so far and answers DONE
+ * when there is none left. `out_result` may be NULL; it is filled whenever a generation is or was
+ * under way. */
 lintel_status lintel_session_step(lintel_session *session, uint64_t slice_us,
                                   lintel_result *out_result, lintel_error *error);
 
@@ -597,9 +612,10 @@ lintel_status lintel_step_many(lintel_session *const *sessions, size_t count, ui
 
 /* Ends the generation under way at the next unit of work, with an END event. Everything read so far
  * stays. Without a generation it stops the reading of fed text: what is not read yet is dropped, and
- * the next step answers CANCELLED. A cancel that comes before lintel_session_begin does not outlive
- * it: it is for what is under way. Any thread, signal handlers, and the session's own callback.
- * The session must not be destroyed meanwhile. */
+ * the next step answers CANCELLED. A chunk whose layers have begun is kept: later steps read it to its
+ * end, as units like any other, before whatever comes next. A cancel that comes before
+ * lintel_session_begin does not outlive it: it is for what is under way. Any thread, signal handlers,
+ * and the session's own callback. The session must not be destroyed meanwhile. */
 lintel_status lintel_session_cancel(lintel_session *session);
 
 typedef struct lintel_position {
@@ -623,6 +639,88 @@ typedef int32_t (*lintel_logits_fn)(void *user, uint64_t position, const float *
  * and then what was not read is dropped. */
 lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
                                     lintel_logits_fn on_logits, void *user, lintel_error *error);
+
+/* ---- Snapshots ----
+ *
+ * What a session has read can be kept: as bytes in memory or in a file, in another session, or at a
+ * named mark of its own. What continues from there is the same, to the bit, as if it had gone on:
+ *
+ *   lintel_session_mark, _rewind    try something, and come back
+ *   lintel_session_fork             read a system prompt and a list of tools once, in a session that
+ *                                   is kept for it, and copy it into a session for each request
+ *   lintel_session_save, _restore   outlive the process, move to another machine or processor
+ *
+ * All of them copy the whole conversation: tokens (those not read yet included), recurrent state,
+ * attention cache, logits, whether a turn is open, and which adapters with which scales the session
+ * has. Not the options of a generation, nor marks. They are taken between generations: STATE while one
+ * is unfinished (cancel it, or step it to its end) or, where the state is copied from, while a pass
+ * over a chunk is (step once more). Nothing is allocated or mapped.
+ *
+ * A snapshot begins with its format version, the identity of its model, the hashes and scales of its
+ * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
+ * may lie at any address. The identity of a model stands for its size, all of its metadata and tensor
+ * directory, and samples of every tensor; it is worked out when a model's first snapshot is taken or
+ * restored, in about a millisecond. Checksum and identity find mistakes, not forgeries; bytes that
+ * were forged get a refusal or a conversation of nonsense, and nothing worse.
+ *
+ * ADAPTERS. Restored and forked text goes on with the adapters that it was read with. The session that
+ * it comes to has the same ones with the same scales; or it has none, and gets them, found by their
+ * content hash in the slots of its model. Anything else is OTHER_ADAPTERS. */
+
+/* Copies the conversation of `from` into `to`, another session of the same model, whose own is dropped.
+ * `to` may have another context size. Takes what copying the bytes takes.
+ * Errors leave both as they were: CONTEXT_FULL with the tokens of the conversation and of `to`;
+ * OTHER_ADAPTERS; OTHER_MODEL if their caches are of different formats; ARGUMENT (the same session, or
+ * of different models); STATE, BUSY, REENTRY, POISONED of either. */
+lintel_status lintel_session_fork(const lintel_session *from, lintel_session *to,
+                                  lintel_error *error);
+
+/* The size of a snapshot taken now: that of the state, and of the text so far. Errors: STATE. */
+lintel_status lintel_session_snapshot_bytes(const lintel_session *session, uint64_t *out_bytes);
+
+/* Writes a snapshot of at most `capacity` bytes to `out`. `out_bytes` may be NULL; it gets the size,
+ * also if that is beyond the capacity.
+ * Errors leave the session as it was and `out` untouched: CAPACITY with the bytes needed; STATE. */
+lintel_status lintel_session_save(const lintel_session *session, void *out, uint64_t capacity,
+                                  uint64_t *out_bytes, lintel_error *error);
+
+/* Makes the session what it was when the `byte_count` bytes were saved; its own conversation is
+ * dropped. The bytes are the host's again when it returns, and must not change before.
+ * Errors leave the session as it was: SNAPSHOT, VERSION, TRUNCATED, CHECKSUM for the bytes;
+ * OTHER_MODEL (also if LINTEL_MODEL_FLOAT_ACTIVATIONS or the cache's format differ), OTHER_ADAPTERS,
+ * CONTEXT_FULL with the tokens of the conversation and of the session; LIMIT as from
+ * lintel_session_set_adapters; STATE. */
+lintel_status lintel_session_restore(lintel_session *session, const void *bytes,
+                                     uint64_t byte_count, lintel_error *error);
+
+/* Saves to the file at `path`, which is replaced whole or not at all, whatever happens meanwhile, a
+ * loss of power included: the bytes go to `path` with ".partial" behind it, are synced to the storage,
+ * and get their name; then the directory is synced. What a process that was killed leaves under that
+ * other name is taken over by the next save. The file is readable by its owner alone.
+ * Errors leave the session and the file as they were, and nothing behind: FILE with errno (no space,
+ * no permission, no such directory); BUSY if another save to the same path is under way; STATE. SYSTEM
+ * says that the new file is there, but its directory could not be synced. */
+lintel_status lintel_session_save_file(const lintel_session *session, const char *path,
+                                       lintel_error *error);
+
+/* Restores from the file at `path`. Reads it twice: for its checksum, then into the session. Errors:
+ * those of lintel_session_restore, and FILE. If the file changes or cannot be read any more during
+ * the second reading, the session is reset, and has the adapters of the snapshot. */
+lintel_status lintel_session_restore_file(lintel_session *session, const char *path,
+                                          lintel_error *error);
+
+/* Notes this place of the conversation as `name` (1 to 63 bytes, NUL-terminated), instead of an older
+ * mark of that name. Copies what has a fixed size; the attention cache stays where it is.
+ * Errors leave the session as it was: LIMIT if all places of lintel_session_options.marks are taken,
+ * ARGUMENT for the name, STATE. */
+lintel_status lintel_session_mark(lintel_session *session, const char *name, lintel_error *error);
+
+/* Back to the mark `name`, with the adapters that the session had there. The mark stays; those set
+ * after more text had been read than at this one are forgotten. Marks are also forgotten when the
+ * session is reset, restored or forked into.
+ * Errors leave the session as it was: MISSING if there is no such mark; OTHER_ADAPTERS if an adapter
+ * that it had there is in no slot any more; STATE. */
+lintel_status lintel_session_rewind(lintel_session *session, const char *name, lintel_error *error);
 
 /* ---- Deployment ----
  *

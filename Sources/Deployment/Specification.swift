@@ -167,8 +167,8 @@ struct Specification {
     return nil
   }
 
-  /// Gives back what was mapped for the tables' sake; the models' and adapters' mappings too, unless
-  /// somebody has taken them over.
+  /// Gives back what was mapped for the tables' sake; the models' and adapters' mappings too,
+  /// unless somebody has taken them over.
   func close() {
     for i in 0..<modelCount { models.base[i].artifact.close() }
     for i in 0..<adapterCount { adapters.base[i].artifact.close() }

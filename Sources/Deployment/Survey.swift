@@ -131,7 +131,7 @@ struct Survey {
 
   // MARK: Plan
 
-  /// The plan, apart from the deployment's own bytes; nil if something that it depends on is broken.
+  /// The plan, but for the deployment's own bytes; nil if something that it depends on is broken.
   mutating func plan() -> lintel_memory? {
     let s = specification
     var sum = lintel_memory()

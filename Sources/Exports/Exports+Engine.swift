@@ -45,6 +45,11 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_TOKEN: name = "LINTEL_ERR_TOKEN"
   case LINTEL_ERR_UTF8: name = "LINTEL_ERR_UTF8"
   case LINTEL_ERR_CAPACITY: name = "LINTEL_ERR_CAPACITY"
+  case LINTEL_ERR_SNAPSHOT: name = "LINTEL_ERR_SNAPSHOT"
+  case LINTEL_ERR_VERSION: name = "LINTEL_ERR_VERSION"
+  case LINTEL_ERR_OTHER_MODEL: name = "LINTEL_ERR_OTHER_MODEL"
+  case LINTEL_ERR_OTHER_ADAPTERS: name = "LINTEL_ERR_OTHER_ADAPTERS"
+  case LINTEL_ERR_CHECKSUM: name = "LINTEL_ERR_CHECKSUM"
   case LINTEL_ERR_JSON: name = "LINTEL_ERR_JSON"
   case LINTEL_ERR_KEY: name = "LINTEL_ERR_KEY"
   case LINTEL_ERR_VALUE: name = "LINTEL_ERR_VALUE"
@@ -179,11 +184,10 @@ public func lintel_plan(
     try MemoryOut.check(out_memory)
     let threads = try EngineArguments.threads(engine_options)
     let options = try ModelArguments.options(model_options, threads: threads)
-    let context = try SessionArguments.context(session_options)
+    let wanted = try SessionArguments.options(session_options)
     let region = try MappedRegion.open(path: path)
     defer { region.close() }
-    let plan = try MemoryPlan.measure(
-      region, options, context: context.tokens, cache: context.cache, drafts: context.drafts)
+    let plan = try MemoryPlan.measure(region, options, wanted)
     var report = plan.model
     report.engine = try Engine.measure(threads: threads)
     let n = Int(session_count)

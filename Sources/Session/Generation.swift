@@ -88,9 +88,11 @@ extension Session {
     if tokenCount == 0 {
       throw Failure(.state, "there is no text to continue: feed some first")
     }
-    if pending == 0 && !hasLogits {
+    if pending == 0 && !hasLogits && (options.isRaw || last != .message) {
       throw Failure(
-        .state, "what follows the last token is not known any more: feed some text first")
+        .state,
+        "what follows the last token is not known: tokens were taken back, reading was cancelled half-way, or the context is full; feed some text first"
+      )
     }
     for i in 0..<options.stopTokenCount
     where options.stopTokens[i] < 0
@@ -126,7 +128,7 @@ extension Session {
   package mutating func unit(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
     let start = lt_now_ns()
     let status: Status
     if !takeVerified() && (passRows > 0 || pending > 0) {
@@ -156,14 +158,17 @@ extension Session {
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
   mutating func readUnit() {
     if passRows == 0 { beginPass() }
-    forward?.runLayer()
-    if forward?.isAtEnd != true { return }
     let drafted = drafts.list.count
-    if passRows == pending + drafted {
+    if forward?.isAtEnd == false {
+      forward?.runLayer()
+      // The output layer is a unit of its own.
+      if forward?.isAtEnd == false || passRows == pending + drafted { return }
+    }
+    hasLogits = passRows == pending + drafted
+    if hasLogits {
       var places = InlineArray<8, Forward.Place?>(repeating: nil)
       places[0] = place(rows: 1 + drafted)
       forward?.logits(into: places)
-      hasLogits = true
     }
     if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
     forward?.finish()
@@ -200,21 +205,26 @@ extension Session {
       if passRows == 0 { beginPass() }
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
-      let end = position + passRows
       var row = max(first - position, 0)
       while row < passRows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
-        hasLogits = position + row + 1 == tokenCount
+        // They are of `position` once the pass has ended.
+        hasLogits = row + 1 == passRows
         if !receive(position + row, logits.base) {
+          engine.pointee.takeTurn()
+          forward?.logits(row: passRows - 1, into: logits.base)
+          engine.pointee.endTurn()
+          hasLogits = true
           forward?.finish()
           passRows = 0
-          drop(to: end)
+          drop(to: position)
           return .cancelled
         }
         row += 1
       }
+      if first >= position + passRows { hasLogits = false }
       forward?.finish()
       passRows = 0
       if lt_exchange(cancelFlag.base, 0) != 0 {
@@ -227,7 +237,6 @@ extension Session {
 
   /// Forgets tokens that no pass has read.
   private mutating func drop(to count: Int) {
-    hasLogits = hasLogits && count == tokenCount
     tokenCount = count
   }
 
@@ -238,14 +247,11 @@ extension Session {
     engine.pointee.endTurn()
   }
 
-  mutating func cancelled(
-    _ engine: UnsafeMutablePointer<Engine>
-  ) throws(Failure) -> Status {
-    // A pass between layers has touched some states and not others: it runs to its end, which is
-    // bounded by one chunk, so that the work is kept and the session stays whole.
-    endPass(engine)
+  /// A pass between layers has touched some states and not others: later units carry it to its end, so
+  /// that the work is kept and the session stays whole.
+  mutating func cancelled() throws(Failure) -> Status {
     if generation == nil {
-      drop(to: position)
+      drop(to: position + passRows - drafts.list.count)
       return .cancelled
     }
     try finish(.cancel)
@@ -271,7 +277,7 @@ extension Session {
     figures.generatedTokens += 1
     if index == 0 { figures.firstTokenNs = lt_now_ns() - g.startedNs }
     sampler.accept(token)
-    hasLogits = true
+    hasLogits = false
     var free = Bytes("")
     var isStopped = false
     if !isEnd { (free, isStopped) = try text.feed(token, vocabulary) }
@@ -279,7 +285,6 @@ extension Session {
     if isKept {
       tokens[tokenCount] = token
       tokenCount += 1
-      hasLogits = false
     }
     if isEnd { isTurnOpen = false }
     let reaction = emit(

@@ -42,6 +42,8 @@ package struct LoadedModel {
   package private(set) var encoder: Encoder
   package private(set) var workspace: Workspace
   package let adapters: AdapterSlots
+  /// Whether the identity is known, and the identity.
+  private let identityCell: Buffer<UInt64>
 
   /// The parts whose size the file's header alone decides. Only carves.
   package static func directory(
@@ -81,12 +83,14 @@ package struct LoadedModel {
       threads: options.threads, lowRank: adapters.scratch)
     report.adapters = middle - before
     report.scratch = arena.used - middle
+    identityCell = try arena.carve(UInt64.self, 2, "the model's identity")
     chat = nil
   }
 
   /// Fills the vocabulary's index.
   package mutating func index() throws(Failure) {
     adapters.clear()
+    identityCell.fill(0)
     try vocabulary.index()
     do throws(Failure) {
       chat = try ChatFormat(vocabulary)
@@ -94,6 +98,17 @@ package struct LoadedModel {
       // A model without chat tokens still completes text.
       if error.status != .unsupported { throw error }
     }
+  }
+
+  /// By what snapshots know the model; worked out when it is first asked for.
+  package func identity(_ engine: UnsafeMutablePointer<Engine>) -> UInt64 {
+    engine.pointee.takeTurn()
+    defer { engine.pointee.endTurn() }
+    if identityCell[0] == 0 {
+      identityCell[1] = cell.base.pointee.identity()
+      identityCell[0] = 1
+    }
+    return identityCell[1]
   }
 
   private static func source(_ h: Hyperparameters) throws(Failure) -> VocabularySource {

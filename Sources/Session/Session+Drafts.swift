@@ -19,7 +19,15 @@ import LintelWeights
 
 extension Session {
   /// Brings the state up to the position. Whoever copies it calls this first; no pass is under way.
-  package mutating func settle() { forward?.settle(stateCell.base) }
+  package mutating func settle(_ engine: UnsafeMutablePointer<Engine>) {
+    if stateCell[0].lag == 0 {
+      stateCell[0].dropLead()
+      return
+    }
+    engine.pointee.takeTurn()
+    forward?.settle(stateCell.base)
+    engine.pointee.endTurn()
+  }
 
   // MARK: Reading
 
@@ -93,6 +101,8 @@ extension Session {
     drafts.passRows = rows
     drafts.verified = 0
     if drafts.list.count > 0 { stateCell[0].retreat(drafts.list.count) }
+    // A cancelled generation judges no guesses.
+    if generation == nil { stateCell[0].dropLead() }
     if generation.map({ $0.sampled > 0 }) ?? false { figures.passes += 1 }
   }
 
@@ -149,6 +159,7 @@ extension Session {
     if pending == 0 && stateCell[0].lag > 0 { stateCell[0].retreat(1) }
     stateCell[0].dropLead()
     hasLogits = false
+    marks.forget(beyond: position)
     last = .text
     drafts.learned = min(drafts.learned, tokenCount)
   }

@@ -80,7 +80,6 @@ extension Session {
   private mutating func extend(to count: Int, _ fed: Fed) {
     if count == tokenCount { return }
     tokenCount = count
-    hasLogits = false
     last = fed
   }
 

@@ -128,7 +128,7 @@ extension Session {
   fileprivate mutating func enterRound(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
     if passRows > 0 { endPass(engine) }
     _ = takeVerified()
     if pending == 0 && generation != nil {

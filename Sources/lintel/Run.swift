@@ -45,6 +45,13 @@ struct Run: ParsableCommand {
   @Option(name: .long, help: "Stop before this text (repeatable).")
   var stop: [String] = []
 
+  @Option(name: .long, help: "Continue the conversation that was saved in this file.")
+  var load: String?
+
+  @Option(
+    name: .long, help: "Save the conversation in this file after every answer, whole or not at all.")
+  var save: String?
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
@@ -64,6 +71,9 @@ struct Run: ParsableCommand {
     }
     if let maxTokens, maxTokens < 1 || maxTokens > Int(Int32.max) {
       throw ValidationError("--max-tokens must be positive.")
+    }
+    if load != nil && system != nil {
+      throw ValidationError("--system is at the start of a conversation, and --load brings one.")
     }
     if deployed.deployment != nil {
       if model != nil || system != nil || !adapters.adapter.isEmpty || budgetMib != nil
@@ -103,6 +113,7 @@ struct Run: ParsableCommand {
   private func serve(
     _ session: OpaquePointer, _ sampling: lintel_generate_options, reset: () throws -> Void
   ) throws {
+    if let load { try check { lintel_session_restore_file(session, load, $0) } }
     if let text = try promptText() {
       try answer(session, text, sampling)
       report("", to: .standardOutput)
@@ -195,6 +206,9 @@ struct Run: ParsableCommand {
       }
     }
     if stats { reportFigures(result) }
+    if let save {
+      try check { lintel_session_save_file(session, save, $0) }
+    }
   }
 
   private func reportFigures(_ r: lintel_result) {

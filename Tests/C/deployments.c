@@ -1,7 +1,7 @@
-/* Deployments: what one JSON file opens; that the plan is what is used; that libcjson's memory is given
- * back; the sentence that each of the broken ones in FOLDER/broken.txt gets.
+/* Deployments: what one JSON file opens; that the plan is what is used; that libcjson's memory is
+ * given back; the sentence that each of the broken ones in FOLDER/broken.txt gets.
  *
- *   deployments FOLDER [table]     Tests/Fixtures/deployments; `table` prints what broken.txt should say
+ *   deployments FOLDER [table]     Tests/Fixtures/deployments; `table` prints broken.txt anew
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -127,7 +127,8 @@ static void count_problem(void *user, const lintel_problem *problem) {
 /* The whole of full.json, by name and by index. */
 static void full(void) {
   const char *path = in(folder, "full.json");
-  lintel_memory plan = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT, engine_used = LINTEL_MEMORY_INIT;
+  lintel_memory plan = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT;
+  lintel_memory engine_used = LINTEL_MEMORY_INIT;
   lintel_deployment *d = NULL;
   lintel_engine *engine = NULL;
   lintel_model *base = NULL, *other = NULL, *model = NULL;
@@ -238,7 +239,8 @@ static void full(void) {
 static void blocks(void) {
   static const char text[] =
       "{ \"models\": { \"m\": { \"path\": \"kimi.gguf\", \"chunk_tokens\": 16 } },\n"
-      "  \"sessions\": { \"a\": { \"model\": \"m\", \"context_tokens\": 64, \"system\": \"Hi.\" } } }";
+      "  \"sessions\": {\n"
+      "    \"a\": { \"model\": \"m\", \"context_tokens\": 64, \"system\": \"Hi.\" } } }";
   lintel_deployment_options options = LINTEL_DEPLOYMENT_OPTIONS_INIT;
   lintel_memory plan = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT;
   lintel_deployment *d = NULL;
@@ -292,8 +294,8 @@ static void blocks(void) {
   }
 }
 
-/* Heap and mappings: nothing stays of what reading took, and it was no more than was said. One thread:
- * the C library allocates for another. */
+/* Heap and mappings: nothing stays of what reading took, and it was no more than was said. One
+ * thread: the C library allocates for another. */
 static void heap(void) {
   static const char text[] =
       "{ \"models\": { \"m\": { \"path\": \"kimi.gguf\", \"adapters\": {\n"
@@ -487,7 +489,7 @@ static int broken(int is_table) {
   return count;
 }
 
-/* Many things wrong at once: check reports each, with its line; open the first, and how many more. */
+/* Many things wrong at once: check reports each, open the first and how many more. */
 static void many(void) {
   static const char text[] =
       "{\n"

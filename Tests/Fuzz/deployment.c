@@ -3,10 +3,10 @@
  *
  *   deployment FOLDER [CASES] [SEED] [FIRST]       Tests/Fixtures/deployments
  *
- * Each case is checked and opened. What must hold: the same answer from both; a status below zero with
- * a sentence, or a deployment that closes again; no mapping and no byte of the heap kept; no signal;
- * no case of more than LIMIT_S seconds. Under AddressSanitizer (Tests/Fuzz/run) leaks are found by it
- * as well. A case is found again by SEED and FIRST.
+ * Each case is checked and opened. What must hold: the same answer from both; a status below zero
+ * with a sentence, or a deployment that closes again; no mapping and no block of the heap kept; no
+ * signal; no case of more than LIMIT_S seconds. Under AddressSanitizer (Tests/Fuzz/run) leaks are
+ * found by it as well. A case is found again by SEED and FIRST.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -179,7 +179,8 @@ static size_t value_end(const unsigned char *bytes, size_t n, size_t at) {
 static size_t revalue(const unsigned char *bytes, size_t n) {
   static const char *const values[] = {
       "null", "true", "0", "1", "2", "-1", "0.5", "1e999", "-1e999", "1e-999", "4294967296", "17",
-      "9007199254740993", "\"\"", "\"x\"", "\"base\"", "\"64 MiB\"", "\"1 B\"", "\"999999999999 GiB\"",
+      "9007199254740993", "\"\"", "\"x\"", "\"base\"", "\"64 MiB\"", "\"1 B\"",
+      "\"999999999999 GiB\"",
       "\"tools.json\"", "\"/\"", "\"/dev/null\"", "\"case.json\"", "[]", "[[]]", "{}",
       "{\"one\": 1}", "{\"one\": 1e38, \"two\": -1e-45}", "[\"a\", \"b\"]", "\"\\ud83d\\ude97\""};
   const char *value = values[below(sizeof values / sizeof *values)];
