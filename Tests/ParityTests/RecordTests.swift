@@ -17,7 +17,10 @@ private struct Dice {
 }
 
 @Suite(.serialized) struct RecordTests {
-  static let models = ["kimi-kq-tiny-Q4_K_M", "kimi-tiny-IQ4_NL", "qwen35-tiny-Q2_K", "qwen35-heads-F32", "qwen3next-Q8_0"]
+  static let models = [
+    "kimi-kq-tiny-Q4_K_M", "kimi-tiny-IQ4_NL", "qwen35-tiny-Q2_K", "qwen35-heads-F32",
+    "qwen35-mtp-Q8_0", "qwen3next-Q8_0",
+  ]
 
   static var sequences: Int {
     ProcessInfo.processInfo.environment["LINTEL_SEQUENCES"].flatMap { Int($0) } ?? 150
@@ -38,6 +41,12 @@ private struct Dice {
   private func object(_ handle: OpaquePointer) throws -> UnsafeMutablePointer<Session> {
     let raw = try #require(UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: handle) & ~63))
     return Layout.object(raw.assumingMemoryBound(to: Header.self), Session.self)
+  }
+
+  private func settle(_ handle: OpaquePointer) throws {
+    let raw = try #require(UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: handle) & ~63))
+    let engine = raw.assumingMemoryBound(to: Header.self).pointee.engine
+    try object(handle).pointee.settle(engine)
   }
 
   private func feed(_ s: OpaquePointer, _ ids: [Int32]) throws {
@@ -133,10 +142,10 @@ private struct Dice {
           if back > pending { taken += 1 }
           ids.removeLast(back)
         }
-        if dice.roll(4) == 0 { try object(s).pointee.settle() }
+        if dice.roll(4) == 0 { try settle(s) }
       }
       try read(s)
-      try object(s).pointee.settle()
+      try settle(s)
       try check { lintel_session_reset(plain, $0) }
       try feed(plain, ids)
       try read(plain)
