@@ -105,7 +105,9 @@ let package = Package(
     suite(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),
-    suite("Parity", ["CLintel", "LintelExports"]),
+    suite(
+      "Parity",
+      ["CLintel", "LintelKernels", "LintelModel", "LintelSession", "LintelExports"]),
     suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
   ]
 )

@@ -461,7 +461,8 @@ lintel_status lintel_session_reset(lintel_session *session, lintel_error *error)
  * `session`; NULL ends that. The draft session must have been created with rewind_tokens of at least
  * the other's draft_tokens; its memory is its own, planned like any session's. While it is lent all
  * calls on it answer BUSY; it is given back when `session` gets another one, or none, or is destroyed.
- * It reads what `session` reads, in steps of its own. lintel_step_many does not ask it.
+ * It reads what `session` reads, in steps of its own, and some guesses; reset it afterwards.
+ * lintel_step_many does not ask it.
  * Errors leave both as they were: ARGUMENT (no draft_tokens, too few rewind_tokens, another engine, the
  * same session, one that has a draft session itself), UNSUPPORTED (another vocabulary), STATE (an
  * unfinished generation), BUSY (in use or lent). The vocabularies are compared token by token. */
