@@ -45,6 +45,10 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_TOKEN: name = "LINTEL_ERR_TOKEN"
   case LINTEL_ERR_UTF8: name = "LINTEL_ERR_UTF8"
   case LINTEL_ERR_CAPACITY: name = "LINTEL_ERR_CAPACITY"
+  case LINTEL_ERR_SCHEMA: name = "LINTEL_ERR_SCHEMA"
+  case LINTEL_ERR_KEYWORD: name = "LINTEL_ERR_KEYWORD"
+  case LINTEL_ERR_UNSATISFIABLE: name = "LINTEL_ERR_UNSATISFIABLE"
+  case LINTEL_ERR_GRAMMAR_SIZE: name = "LINTEL_ERR_GRAMMAR_SIZE"
   default: name = "LINTEL_UNKNOWN"
   }
   return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -154,6 +158,7 @@ enum MemoryOut {
     out.pointee.budget_bytes = UInt64(m.budget)
     out.pointee.weights_bytes = UInt64(m.weights)
     out.pointee.adapter_bytes = UInt64(m.adapters)
+    out.pointee.grammar_bytes = UInt64(m.grammars)
   }
 }
 

@@ -6,6 +6,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -21,15 +22,18 @@ package struct LoadedModel {
     package var isFloat: Bool
     package var isVocabularyOnly: Bool
     package var adapters: AdapterOptions
+    /// Memory for grammars; 0 for none.
+    package var grammarBytes: Int
     package init(
       chunk: Int, threads: Int, isFloat: Bool, isVocabularyOnly: Bool,
-      adapters: AdapterOptions = AdapterOptions()
+      adapters: AdapterOptions = AdapterOptions(), grammarBytes: Int = 0
     ) {
       self.chunk = chunk
       self.threads = threads
       self.isFloat = isFloat
       self.isVocabularyOnly = isVocabularyOnly
       self.adapters = adapters
+      self.grammarBytes = grammarBytes
     }
   }
 
@@ -42,6 +46,7 @@ package struct LoadedModel {
   package private(set) var encoder: Encoder
   package private(set) var workspace: Workspace
   package let adapters: AdapterSlots
+  package let grammars: GrammarStore
 
   /// The parts whose size the file's header alone decides. Only carves.
   package static func directory(
@@ -81,6 +86,9 @@ package struct LoadedModel {
       threads: options.threads, lowRank: adapters.scratch)
     report.adapters = middle - before
     report.scratch = arena.used - middle
+    let end = arena.used
+    grammars = try GrammarStore(arena: &arena, bytes: options.grammarBytes)
+    report.grammars = arena.used - end
     chat = nil
   }
 
@@ -88,6 +96,7 @@ package struct LoadedModel {
   package mutating func index() throws(Failure) {
     adapters.clear()
     try vocabulary.index()
+    try grammars.prepare(vocabulary)
     do throws(Failure) {
       chat = try ChatFormat(vocabulary)
     } catch {

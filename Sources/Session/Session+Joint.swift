@@ -117,6 +117,10 @@ extension Session {
   ) throws(Failure) -> Status {
     if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
     if passRows > 0 { endPass(engine) }
+    while isNextForced() {
+      let status = try take(forced: nextForced)
+      if status != .more { return status }
+    }
     if pending == 0 && generation != nil {
       let start = lt_now_ns()
       let status = try sampleUnit()

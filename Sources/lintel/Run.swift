@@ -43,6 +43,7 @@ struct Run: ParsableCommand {
   var stop: [String] = []
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var fit: GrammarFileOptions
   @OptionGroup var pass: PassOptions
 
   @Option(name: .long, help: "Memory budget in MiB (default: exactly what is needed).")
@@ -68,16 +69,20 @@ struct Run: ParsableCommand {
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
+    let choice = try fit.choice()
+    if choice != nil { settings.grammarBytes = UInt64(fit.grammarMib) << 20 }
     let runtime = try Runtime(path: path, settings)
+    let grammar = try choice.map { try runtime.grammar($0) }
+    if stats, let grammar { reportGrammar(grammar) }
     let session = try runtime.session()
     if let system {
       try feed(session, LINTEL_ROLE_SYSTEM, system)
     }
     if let text = try promptText() {
-      try answer(session, text)
+      try answer(session, text, grammar)
       report("", to: .standardOutput)
     } else {
-      try converse(session)
+      try converse(session, grammar)
     }
     if stats { try reportMemory(runtime) }
   }
@@ -96,7 +101,7 @@ struct Run: ParsableCommand {
     return text
   }
 
-  private func converse(_ session: OpaquePointer) throws {
+  private func converse(_ session: OpaquePointer, _ grammar: OpaquePointer?) throws {
     report("A conversation. /reset forgets it, an empty line or end of input ends it.")
     while true {
       FileHandle.standardError.write(Data("> ".utf8))
@@ -106,7 +111,7 @@ struct Run: ParsableCommand {
         continue
       }
       do {
-        try answer(session, line)
+        try answer(session, line, grammar)
         report("", to: .standardOutput)
       } catch {
         report("lintel: \(error)")
@@ -121,7 +126,9 @@ struct Run: ParsableCommand {
     }
   }
 
-  private func answer(_ session: OpaquePointer, _ text: String) throws {
+  private func answer(
+    _ session: OpaquePointer, _ text: String, _ grammar: OpaquePointer?
+  ) throws {
     let bytes = Array(text.utf8CString)
     if raw {
       try check {
@@ -138,6 +145,7 @@ struct Run: ParsableCommand {
     options.top_p = topP
     options.min_p = minP
     options.seed = seed
+    options.grammar = grammar
     options.flags = (raw ? LINTEL_GENERATE_RAW : 0) | (think ? LINTEL_GENERATE_THINK : 0)
     let copies = stop.map { strdup($0) }
     defer { copies.forEach { free($0) } }
@@ -173,6 +181,16 @@ struct Run: ParsableCommand {
     report(String(format: "first      %.2f ms", Double(r.first_token_ns) / 1e6))
     report(String(format: "longest    %.2f ms in one unit of work", Double(r.longest_step_ns) / 1e6))
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
+  }
+
+  private func reportGrammar(_ grammar: OpaquePointer) {
+    var info = lintel_grammar_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_grammar_info>.size)
+    _ = lintel_grammar_get_info(grammar, &info)
+    report(
+      "grammar    \(info.state_count) states, \(info.edge_count) edges, \(info.mask_count) masks, "
+        + "\(info.bytes) bytes, "
+        + String(format: "%.2f ms", Double(info.compile_ns) / 1e6))
   }
 
   private func reportMemory(_ runtime: Runtime) throws {
