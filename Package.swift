@@ -46,6 +46,7 @@ let package = Package(
   name: "lintel",
   products: [
     .library(name: "lintel-archive", type: .static, targets: ["LintelExports"]),
+    .library(name: "lintel-deployment", type: .static, targets: ["LintelDeployment"]),
     .executable(name: "lintel", targets: ["lintel"]),
   ],
   traits: [
@@ -79,6 +80,11 @@ let package = Package(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
        "LintelText", "LintelSampling", "LintelStructure", "LintelSession"]),
+    // A client of the C functions, and in the archive a member of its own: it alone needs libcjson.
+    .systemLibrary(
+      name: "CcJSON", path: "Sources/CcJSON", pkgConfig: "libcjson",
+      providers: [.apt(["libcjson-dev"])]),
+    layer("Deployment", ["CLintel", "CPlatform", "CcJSON", "LintelCore", "LintelText"]),
     // Ordinary Swift, for the tool only.
     .target(
       name: "LintelQuantise",
@@ -88,7 +94,7 @@ let package = Package(
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports", "LintelCore", "LintelQuantise",
+        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),

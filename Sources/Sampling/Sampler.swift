@@ -67,6 +67,13 @@ package struct Sampler {
     biasValues = try arena.carve(Float.self, maximumBiases, "sampler bias values")
   }
 
+  /// Memory that is free between two samplings: 16 KiB.
+  package var scratch: Buffer<UInt8> {
+    Buffer(
+      base: UnsafeMutableRawPointer(histogram.base).assumingMemoryBound(to: UInt8.self),
+      count: histogram.bytes.count)
+  }
+
   // MARK: Settings
 
   /// Replaces all options and removes all biases. On failure nothing has changed.

@@ -64,6 +64,7 @@ package struct GenerateOptions {
   package var isRaw = false
   package var stopTokens = InlineArray<16, Int32>(repeating: -1)
   package var stopTokenCount = 0
+  package var drafts = DraftChoice()
   /// What the answer must fit.
   package var grammar: UnsafeMutablePointer<LoadedGrammar>?
 
@@ -91,6 +92,12 @@ extension Session {
     try checkIdle("begin a generation")
     if tokenCount == 0 {
       throw Failure(.state, "there is no text to continue: feed some first")
+    }
+    if pending == 0 && !hasLogits && (options.isRaw || last != .message) {
+      throw Failure(
+        .state,
+        "what follows the last token is not known: tokens were taken back, reading was cancelled half-way, or the context is full; feed some text first"
+      )
     }
     for i in 0..<options.stopTokenCount
     where options.stopTokens[i] < 0
@@ -128,20 +135,27 @@ extension Session {
   package mutating func unit(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
     let start = lt_now_ns()
     let status: Status
-    if passRows == 0 && isNextForced() {
+    let isVerified = takeVerified()
+    if !isVerified && passRows == 0 && isNextForced() {
       // Read together with what is pending already, without logits of its own.
       status = try take(forced: nextForced)
       figures.generateNs += lt_now_ns() - start
-    } else if passRows > 0 || pending > 0 {
+    } else if !isVerified && (passRows > 0 || pending > 0) {
       let isPrompt = generation.map { $0.sampled == 0 } ?? true
       engine.pointee.takeTurn()
-      readUnit()
+      let isDraft = readDraftUnit()
+      if !isDraft { readUnit() }
       engine.pointee.endTurn()
       let elapsed = lt_now_ns() - start
       if isPrompt { figures.promptNs += elapsed } else { figures.generateNs += elapsed }
+      if !isDraft { drafts.passNs += elapsed }
+      if passRows == 0 && !isDraft {
+        if !isPrompt { drafts.gate.measured(rows: drafts.passRows, ns: drafts.passNs) }
+        drafts.passNs = 0
+      }
       status = passRows > 0 || pending > 0 || generation != nil ? .more : .done
     } else if generation != nil {
       status = try sampleUnit()
@@ -154,24 +168,40 @@ extension Session {
   }
 
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
-  private mutating func readUnit() {
+  mutating func readUnit() {
     if passRows == 0 { beginPass() }
-    forward?.runLayer()
-    if forward?.isAtEnd != true { return }
-    if passRows == pending {
-      forward?.logits(row: passRows - 1, into: logits.base)
-      hasLogits = true
+    let drafted = drafts.list.count
+    if forward?.isAtEnd == false {
+      forward?.runLayer()
+      // The output layer is a unit of its own.
+      if forward?.isAtEnd == false || passRows == pending + drafted { return }
     }
-    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows }
+    hasLogits = passRows == pending + drafted
+    if hasLogits {
+      var places = InlineArray<8, Forward.Place?>(repeating: nil)
+      places[0] = place(rows: 1 + drafted)
+      forward?.logits(into: places)
+    }
+    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
     forward?.finish()
+    passEnded(rows: passRows)
     passRows = 0
   }
 
   private mutating func beginPass() {
-    passRows = min(pending, loaded.pointee.options.chunk)
+    let chunk = loaded.pointee.options.chunk
+    passRows = min(pending, chunk) + propose(limit: chunk - 1)
+    logitRow = 0
     let next = tokens + position
+    let kept = recording(rows: passRows)
     forward?.add(
-      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows)
+      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows,
+      recorded: kept.recorded, retained: kept.retained)
+  }
+
+  /// Where the logits of the last `rows` rows of a pass go.
+  func place(rows: Int) -> Forward.Place {
+    Forward.Place(first: logitRows.base, rows: rows, stride: logitStride)
   }
 
   /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the
@@ -187,21 +217,26 @@ extension Session {
       if passRows == 0 { beginPass() }
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
-      let end = position + passRows
       var row = max(first - position, 0)
       while row < passRows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
-        hasLogits = position + row + 1 == tokenCount
+        // They are of `position` once the pass has ended.
+        hasLogits = row + 1 == passRows
         if !receive(position + row, logits.base) {
+          engine.pointee.takeTurn()
+          forward?.logits(row: passRows - 1, into: logits.base)
+          engine.pointee.endTurn()
+          hasLogits = true
           forward?.finish()
           passRows = 0
-          drop(to: end)
+          drop(to: position)
           return .cancelled
         }
         row += 1
       }
+      if first >= position + passRows { hasLogits = false }
       forward?.finish()
       passRows = 0
       if lt_exchange(cancelFlag.base, 0) != 0 {
@@ -214,7 +249,6 @@ extension Session {
 
   /// Forgets tokens that no pass has read.
   private mutating func drop(to count: Int) {
-    hasLogits = hasLogits && count == tokenCount
     tokenCount = count
   }
 
@@ -225,14 +259,11 @@ extension Session {
     engine.pointee.endTurn()
   }
 
-  mutating func cancelled(
-    _ engine: UnsafeMutablePointer<Engine>
-  ) throws(Failure) -> Status {
-    // A pass between layers has touched some states and not others: it runs to its end, which is
-    // bounded by one chunk, so that the work is kept and the session stays whole.
-    endPass(engine)
+  /// A pass between layers has touched some states and not others: later units carry it to its end, so
+  /// that the work is kept and the session stays whole.
+  mutating func cancelled() throws(Failure) -> Status {
     if generation == nil {
-      drop(to: position)
+      drop(to: position + passRows - drafts.list.count)
       return .cancelled
     }
     try finish(.cancel)
@@ -275,7 +306,7 @@ extension Session {
     figures.generatedTokens += 1
     if index == 0 { figures.firstTokenNs = lt_now_ns() - g.startedNs }
     sampler.accept(token)
-    hasLogits = true
+    hasLogits = false
     var free = Bytes("")
     var isStopped = false
     if !isEnd { (free, isStopped) = try text.feed(token, vocabulary) }
@@ -283,7 +314,6 @@ extension Session {
     if isKept {
       tokens[tokenCount] = token
       tokenCount += 1
-      hasLogits = false
     }
     if isEnd { isTurnOpen = false }
     let reaction = emit(
@@ -293,6 +323,7 @@ extension Session {
     if isEnd {
       try finish(.end)
     } else if isStopped {
+      trimStop()
       text.restart()
       try finish(.stop)
     } else if reaction == .stop {
@@ -323,6 +354,7 @@ extension Session {
         elapsedNs: lt_now_ns() - g.startedNs))
     text.restart()
     releaseGrammar()
+    stateCell[0].dropLead()
     generation = nil
   }
 

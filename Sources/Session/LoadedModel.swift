@@ -47,6 +47,8 @@ package struct LoadedModel {
   package private(set) var workspace: Workspace
   package let adapters: AdapterSlots
   package let grammars: GrammarStore
+  /// Whether the identity is known, and the identity.
+  private let identityCell: Buffer<UInt64>
 
   /// The parts whose size the file's header alone decides. Only carves.
   package static func directory(
@@ -89,12 +91,14 @@ package struct LoadedModel {
     let end = arena.used
     grammars = try GrammarStore(arena: &arena, bytes: options.grammarBytes)
     report.grammars = arena.used - end
+    identityCell = try arena.carve(UInt64.self, 2, "the model's identity")
     chat = nil
   }
 
   /// Fills the vocabulary's index.
   package mutating func index() throws(Failure) {
     adapters.clear()
+    identityCell.fill(0)
     try vocabulary.index()
     try grammars.prepare(vocabulary)
     do throws(Failure) {
@@ -103,6 +107,17 @@ package struct LoadedModel {
       // A model without chat tokens still completes text.
       if error.status != .unsupported { throw error }
     }
+  }
+
+  /// By what snapshots know the model; worked out when it is first asked for.
+  package func identity(_ engine: UnsafeMutablePointer<Engine>) -> UInt64 {
+    engine.pointee.takeTurn()
+    defer { engine.pointee.endTurn() }
+    if identityCell[0] == 0 {
+      identityCell[1] = cell.base.pointee.identity()
+      identityCell[0] = 1
+    }
+    return identityCell[1]
   }
 
   private static func source(_ h: Hyperparameters) throws(Failure) -> VocabularySource {

@@ -167,7 +167,7 @@ extension Session {
   /// Whether the grammar leaves one token, while the one before it waits to be read.
   mutating func isNextForced() -> Bool {
     guard let g = generation, g.options.grammar != nil, g.sampled > 0, pending > 0,
-      pending < loaded.pointee.options.chunk
+      stateCell[0].lead == 0, pending < loaded.pointee.options.chunk
     else { return false }
     return fillMask() == 1
   }
