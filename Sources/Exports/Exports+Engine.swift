@@ -54,6 +54,10 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_KEY: name = "LINTEL_ERR_KEY"
   case LINTEL_ERR_VALUE: name = "LINTEL_ERR_VALUE"
   case LINTEL_ERR_HASH: name = "LINTEL_ERR_HASH"
+  case LINTEL_ERR_SCHEMA: name = "LINTEL_ERR_SCHEMA"
+  case LINTEL_ERR_KEYWORD: name = "LINTEL_ERR_KEYWORD"
+  case LINTEL_ERR_UNSATISFIABLE: name = "LINTEL_ERR_UNSATISFIABLE"
+  case LINTEL_ERR_GRAMMAR_SIZE: name = "LINTEL_ERR_GRAMMAR_SIZE"
   default: name = "LINTEL_UNKNOWN"
   }
   return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -168,6 +172,7 @@ enum MemoryOut {
     out.pointee.adapter_bytes = UInt64(m.adapters)
     out.pointee.deployment_bytes = 0
     out.pointee.transient_bytes = 0
+    out.pointee.grammar_bytes = UInt64(m.grammars)
   }
 }
 
