@@ -206,6 +206,16 @@ class Conversations(unittest.TestCase):
             self.assertLess(answer["usage"]["prompt_tokens"] -
                             answer["usage"]["prompt_tokens_details"]["cached_tokens"], 20)
 
+    def test_a_history_that_differs_begins_anew(self):
+        with Daemon() as d:
+            header = {"X-Lintel-Conversation": "x"}
+            d.say("set the temperature to 22 degrees", headers=header)
+            history = [{"role": "user", "content": "open the window"}, {"role": "assistant", "content": "no"},
+                       {"role": "user", "content": "close it"}]
+            status, answer = d.chat("", messages=history, headers=header)
+            self.assertEqual(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
+            self.assertEqual(answer["choices"][0]["message"]["content"], d.say("", messages=history))
+
     def test_more_than_sessions_and_a_restart(self):
         with Daemon() as d:
             for i in range(7):
