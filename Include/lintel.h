@@ -260,6 +260,7 @@ typedef struct lintel_generate_options {
 /* Sources of guesses. With none of their bits set, all are used. */
 #define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
                                   since its creation: lintel_session_reset keeps this memory */
+#define LINTEL_DRAFT_MODEL 2u  /* the session's draft session: lintel_session_set_draft */
 #define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
 #define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 
@@ -455,6 +456,17 @@ lintel_status lintel_session_destroy(lintel_session *session);
 /* Back to the state before any text; clears poison, cancellation, marks and any unfinished
  * generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
+
+/* Lets `draft`, a session of a smaller model with the same vocabulary on the same engine, guess for
+ * `session`; NULL ends that. The draft session must have been created with rewind_tokens of at least
+ * the other's draft_tokens; its memory is its own, planned like any session's. While it is lent all
+ * calls on it answer BUSY; it is given back when `session` gets another one, or none, or is destroyed.
+ * It reads what `session` reads, in steps of its own. lintel_step_many does not ask it.
+ * Errors leave both as they were: ARGUMENT (no draft_tokens, too few rewind_tokens, another engine, the
+ * same session, one that has a draft session itself), UNSUPPORTED (another vocabulary), STATE (an
+ * unfinished generation), BUSY (in use or lent). The vocabularies are compared token by token. */
+lintel_status lintel_session_set_draft(lintel_session *session, lintel_session *draft,
+                                       lintel_error *error);
 
 /* Takes back the last `count` tokens, read or not, as if they had never been fed or sampled. Tokens are
  * taken back as they are, those of the chat format included: inside a message the message is open

@@ -49,6 +49,8 @@ extension Reader {
         if let n = integer(m, p, 0, 16) { session.options.draft_tokens = UInt32(n) }
       } else if m.key == "rewind_tokens" {
         if let n = integer(m, p, 0, 64) { session.options.rewind_tokens = UInt32(n) }
+      } else if m.key == "marks" {
+        if let n = integer(m, p, 0, 64) { session.options.marks = UInt32(n) }
       } else if m.key == "adapters" {
         adapters(&session, m, p)
       } else if m.key == "sampling" {
@@ -67,7 +69,7 @@ extension Reader {
       } else {
         unknown(
           p,
-          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, adapters, system, system_file, tools, tools_in_system and sampling"
+          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, marks, adapters, system, system_file, tools, tools_in_system and sampling"
         )
       }
     }

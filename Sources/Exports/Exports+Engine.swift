@@ -116,7 +116,10 @@ public func lintel_engine_destroy(_ engine: OpaquePointer?) -> lintel_status {
     let header = try Handle.header(engine, .engine, "engine")
     try Handle.enter(header, "engine")
     let e = header.pointee.engine
-    for i in 0..<e.pointee.regionCount where lt_load_acquire(&e.pointee.headerOf(i).pointee.busy) != 0 {
+    for i in 0..<e.pointee.regionCount 
+    where lt_load_acquire(&e.pointee.headerOf(i).pointee.busy) != 0
+      && !e.pointee.headerOf(i).pointee.isLent
+    {
       Handle.leave(header)
       throw Failure(.busy, "a session of this engine is in a call")
     }

@@ -120,6 +120,7 @@ public func lintel_session_destroy(_ session: OpaquePointer?) -> lintel_status {
     defer { Handle.leave(engineHeader) }
     e.pointee.takeTurn()
     Layout.object(header, Session.self).pointee.releaseAdapters()
+    Layout.object(header, Session.self).pointee.giveBack()
     e.pointee.endTurn()
     e.pointee.remove(header.pointee.region)
     return .ok
@@ -136,6 +137,36 @@ public func lintel_session_reset(
     defer { Handle.leave(header) }
     Layout.object(header, Session.self).pointee.reset()
     header.pointee.isPoisoned = false
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_set_draft")
+public func lintel_session_set_draft(
+  _ session: OpaquePointer?, _ draft: OpaquePointer?,
+  _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, header) throws(Failure) in
+    guard let draft else {
+      try s.checkIdle("change the draft session")
+      s.giveBack()
+      return .ok
+    }
+    if draft == session { throw Failure(.argument, "a session cannot draft for itself") }
+    let other = try Handle.header(draft, .session, "draft session")
+    if other.pointee.engine != header.pointee.engine {
+      throw Failure(.argument, "the draft session belongs to another engine")
+    }
+    try Handle.enter(other, "draft session")
+    do throws(Failure) {
+      if other.pointee.isPoisoned {
+        throw Failure(.poisoned, "an earlier error left the draft session undefined: reset it")
+      }
+      try s.lend(other)
+    } catch {
+      Handle.leave(other)
+      throw error
+    }
     return .ok
   }
 }

@@ -35,6 +35,8 @@ package struct Header: BitwiseCopyable {
   package var busy: UInt32
   package var isPoisoned: Bool
   package var isInCallback: Bool
+  /// A session that drafts for another one, and stays busy meanwhile.
+  package var isLent = false
   /// The thread inside, while busy.
   package var owner: UInt
   /// The host's callback and its argument, for the generation under way.

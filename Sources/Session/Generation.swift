@@ -134,12 +134,13 @@ extension Session {
     if !takeVerified() && (passRows > 0 || pending > 0) {
       let isPrompt = generation.map { $0.sampled == 0 } ?? true
       engine.pointee.takeTurn()
-      readUnit()
+      let isDraft = readDraftUnit()
+      if !isDraft { readUnit() }
       engine.pointee.endTurn()
       let elapsed = lt_now_ns() - start
       if isPrompt { figures.promptNs += elapsed } else { figures.generateNs += elapsed }
-      drafts.passNs += elapsed
-      if passRows == 0 {
+      if !isDraft { drafts.passNs += elapsed }
+      if passRows == 0 && !isDraft {
         if !isPrompt { drafts.gate.measured(rows: drafts.passRows, ns: drafts.passNs) }
         drafts.passNs = 0
       }
@@ -155,7 +156,7 @@ extension Session {
   }
 
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
-  private mutating func readUnit() {
+  mutating func readUnit() {
     if passRows == 0 { beginPass() }
     let drafted = drafts.list.count
     if forward?.isAtEnd == false {

@@ -63,9 +63,11 @@ extension Session {
     var list = DraftList(countMax: max(room, 0))
     addForced(&list)
     if choice.usesLookup { look(&list) }
-    if !choice.isUngated {
-      list.cut(to: isMeasured ? drafts.gate.choose(list.kinds, list.count) : list.count)
+    if !choice.isUngated && isMeasured {
+      list.cut(to: drafts.gate.choose(list.kinds, list.count))
     }
+    // A draft session takes passes of its own: not while others wait for theirs.
+    if choice.usesModel && isMeasured { consult(&list, isUngated: choice.isUngated) }
     for i in 0..<list.count { tokens[tokenCount + i] = list.tokens[i] }
     drafts.list = list
     figures.drafted += list.count
@@ -109,7 +111,11 @@ extension Session {
     guard stateCell[0].lead > 0, pending == 1, passRows == 0 else { return false }
     let i = drafts.verified
     let isRight = drafts.list.tokens[i] == tokens[position]
-    drafts.gate.judged(kind: drafts.list.kinds[i], isRight)
+    let kind = drafts.list.kinds[i]
+    drafts.gate.judged(kind: kind, isRight)
+    if kind > Drafts.modelKind && kind <= Drafts.modelKind + 4 {
+      drafts.gate.judged(kind: Drafts.modelKind, isRight)
+    }
     if !isRight {
       stateCell[0].dropLead()
       return false

@@ -83,7 +83,7 @@ extension Session {
     last = fed
   }
 
-  func checkIdle(_ what: StaticString) throws(Failure) {
+  package func checkIdle(_ what: StaticString) throws(Failure) {
     if generation != nil {
       throw Failure(
         .state, "cannot \(what) while a generation is unfinished: step it to its end or cancel it")

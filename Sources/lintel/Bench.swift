@@ -30,9 +30,9 @@ struct Bench: ParsableCommand {
     var settings = pass.settings
     settings.context = pass.context ?? prompt + generate + 1
     settings.adapters = try adapters.choices()
-    settings.draftTokens = drafts.draft
+    drafts.apply(&settings)
     // A host knows its budget beforehand: planning is not part of becoming ready.
-    settings.budget = try Runtime.plan(path: file.model, settings).total_bytes
+    settings.budget = try Runtime.needed(path: file.model, settings)
     var ready: [Double] = []
     var first: [Double] = []
     var prompts: [Double] = []

@@ -56,11 +56,25 @@ struct DraftOptions: ParsableArguments {
   @Option(name: .long, help: "Most guesses a pass; 0 drafts nothing. The text stays the same.")
   var draft = 0
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A smaller model with the same vocabulary, which guesses as well.", valueName: "file"))
+  var draftModel: String?
+
   @Flag(name: .long, help: "Guess whether it pays or not.")
   var ungated = false
 
   func validate() throws {
     if draft < 0 || draft > 16 { throw ValidationError("--draft must be 0 to 16.") }
+    if draftModel != nil && draft == 0 {
+      throw ValidationError("--draft-model guesses nothing without --draft.")
+    }
+  }
+
+  func apply(_ settings: inout EngineSettings) {
+    settings.draftTokens = draft
+    settings.draftModel = draftModel
   }
 
   var flags: UInt32 { ungated ? LINTEL_DRAFT_UNGATED : 0 }

@@ -78,10 +78,10 @@ struct Run: ParsableCommand {
     if deployed.deployment != nil {
       if model != nil || system != nil || !adapters.adapter.isEmpty || budgetMib != nil
         || pass.context != nil || pass.chunk != nil || pass.threads != nil
-        || pass.cache != "auto" || pass.floatActivations || !stop.isEmpty
+        || pass.cache != "auto" || pass.floatActivations || !stop.isEmpty || drafts.draft != 0
       {
         throw ValidationError(
-          "A deployment says itself what model, memory, adapters, system message and stops it has.")
+          "A deployment says itself what model, memory, adapters, system message, stops and drafts it has.")
       }
     }
   }
@@ -97,7 +97,7 @@ struct Run: ParsableCommand {
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
-    settings.draftTokens = drafts.draft
+    drafts.apply(&settings)
     let runtime = try Runtime(path: path, settings)
     let session = try runtime.session()
     if let system {

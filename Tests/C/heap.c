@@ -32,11 +32,13 @@ static void make_adapter(adapter_file *f, const lintel_model_info *info) {
   end_adapter(f);
 }
 
-static lintel_session *open_marked_session(lintel_model *model) {
+static lintel_session *open_full_session(lintel_model *model) {
   lintel_session_options options = LINTEL_SESSION_OPTIONS_INIT;
   lintel_session *session = NULL;
   options.context_tokens = 512;
   options.marks = 1;
+  options.draft_tokens = 4;
+  options.rewind_tokens = 3;
   CHECK(lintel_session_create(model, &options, &session, NULL) == LINTEL_OK);
   return session;
 }
@@ -73,8 +75,8 @@ static void live(lintel_model *model, int has_chat, const adapter_file *adapter)
   size_t seen = 0;
   float sum = 0;
 
-  session = open_marked_session(model);
-  other = open_marked_session(model);
+  session = open_full_session(model);
+  other = open_full_session(model);
   const int heap_before = heap_calls, map_before = map_calls;
   const long pages_before = address_space();
 
@@ -108,6 +110,10 @@ static void live(lintel_model *model, int has_chat, const adapter_file *adapter)
   CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
   while ((status = lintel_session_step(session, 100, NULL, NULL)) == LINTEL_MORE) {}
   CHECK(status == LINTEL_DONE);
+  CHECK(lintel_session_rewind_tokens(session, 3, NULL) == LINTEL_OK);
+  o.draft = LINTEL_DRAFT_UNGATED;
+  o.temperature = 0;
+  CHECK(lintel_session_generate(session, &o, count_text, &seen, &result, NULL) == LINTEL_DONE);
   CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
   CHECK(lintel_session_cancel(session) == LINTEL_OK);
   CHECK(lintel_session_step(session, 0, NULL, NULL) == LINTEL_CANCELLED);
