@@ -83,7 +83,7 @@ class Queue(unittest.TestCase):
     def test_eight_together_are_as_alone(self):
         texts = ["open the window", "it's too cold back here", "turn on the wipers", "open the trunk",
                  "make the light purple", "massage please", "how far can I drive", "close the sunroof"]
-        sessions = {name: {"model": "cabin", "context_tokens": 512} for name in "efgh"}
+        sessions = {name: {"model": "cabin", "context_tokens": 512, "marks": 1} for name in "efgh"}
         with Daemon(deployment={"sessions": sessions}) as d:
             alone = [d.say(text, temperature=0.8, seed=7) for text in texts]
             together = [in_background(d.say, text, temperature=0.8, seed=7) for text in texts]
