@@ -42,7 +42,7 @@ test: all examples
 ARM := build/aarch64
 ARM_TOOLS ?= aarch64-linux-gnu-
 ARM_HEADERS ?= /usr/aarch64-linux-gnu/include
-ARM_LAYERS := Core Weights Kernels Text Sampling Model Session
+ARM_LAYERS := Core Weights Kernels Text Sampling Model Vision Session
 ARM_SWIFTC = $(SWIFT)c -target aarch64-none-none-elf -swift-version 6 -O -wmo -parse-as-library \
   -enable-experimental-feature Embedded -package-name lintel -Xfrontend -function-sections \
   -Xfrontend -disable-stack-protector -I $(ARM) -I Include -I Sources/CPlatform \

@@ -70,14 +70,15 @@ let package = Package(
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
     layer("Model", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
+    layer("Vision", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
     layer(
       "Session",
       ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel", "LintelText",
-       "LintelSampling"]),
+       "LintelSampling", "LintelVision"]),
     layer(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
-       "LintelText", "LintelSampling", "LintelSession"]),
+       "LintelText", "LintelSampling", "LintelSession", "LintelVision"]),
     // Ordinary Swift, for the tool only.
     .target(
       name: "LintelQuantise",

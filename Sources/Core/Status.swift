@@ -37,4 +37,7 @@ package struct Status: Equatable, Sendable {
   package static var token: Status { Status(rawValue: -31) }
   package static var utf8: Status { Status(rawValue: -32) }
   package static var capacity: Status { Status(rawValue: -33) }
+
+  package static var picture: Status { Status(rawValue: -70) }
+  package static var inputSize: Status { Status(rawValue: -71) }
 }
