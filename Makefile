@@ -21,18 +21,28 @@ tool:
 	$(SWIFT) build -c release --product lintel
 	mkdir -p build && ln -sf ../.build/release/lintel build/lintel
 
-# One object with only lintel_* visible: what is not reachable from them is dropped.
+# Two objects with only lintel_* visible: what is not reachable from them is dropped. Deployments are
+# one of their own, a client of the other, so that only their users link libcjson.
+deployment_symbols := grep '^lintel_deployment_' $(EXPORTS)
+engine_symbols := grep -v '^lintel_deployment_' $(EXPORTS)
+
 build/liblintel.a: $(SOURCES) $(EXPORTS)
 	$(SWIFT) build -c release --traits Embedded --product lintel-archive --scratch-path $(EMBEDDED)
+	$(SWIFT) build -c release --traits Embedded --product lintel-deployment --scratch-path $(EMBEDDED)
 	mkdir -p build
-	$(LD) -r --gc-sections $$(sed 's/^/-u /' $(EXPORTS)) -o build/whole.o $(EMBEDDED)/release/liblintel-archive.a
+	$(LD) -r --gc-sections $$($(engine_symbols) | sed 's/^/-u /') -o build/whole.o \
+	  $(EMBEDDED)/release/liblintel-archive.a
 	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) build/whole.o build/lintel.o
-	rm -f $@ build/whole.o && $(AR) rcs $@ build/lintel.o
+	$(LD) -r --gc-sections $$($(deployment_symbols) | sed 's/^/-u /') -o build/whole.o \
+	  $(EMBEDDED)/release/liblintel-deployment.a
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) build/whole.o build/deployment.o
+	rm -f $@ build/whole.o && $(AR) rcs $@ build/lintel.o build/deployment.o
 
+build/applications: LIBRARIES := -lcjson
 build/%: Examples/%.c build/liblintel.a
-	$(CC) $(CFLAGS) -IInclude $< build/liblintel.a -lm -lpthread -o $@
+	$(CC) $(CFLAGS) -IInclude $< build/liblintel.a $(LIBRARIES) -lm -lpthread -o $@
 
-examples: build/minimal build/streaming
+examples: build/minimal build/streaming build/applications
 
 test: all examples
 	Tests/run
@@ -42,7 +52,8 @@ test: all examples
 ARM := build/aarch64
 ARM_TOOLS ?= aarch64-linux-gnu-
 ARM_HEADERS ?= /usr/aarch64-linux-gnu/include
-ARM_LAYERS := Core Weights Kernels Text Sampling Model Vision Session
+CJSON_HEADERS ?= /usr/include/cjson
+ARM_LAYERS := Core Weights Kernels Text Sampling Structure Model Vision Session
 ARM_SWIFTC = $(SWIFT)c -target aarch64-none-none-elf -swift-version 6 -O -wmo -parse-as-library \
   -enable-experimental-feature Embedded -package-name lintel -Xfrontend -function-sections \
   -Xfrontend -disable-stack-protector -I $(ARM) -I Include -I Sources/CPlatform \
@@ -61,17 +72,27 @@ $(ARM)/exports.o: $(SOURCES)
 	$(ARM_SWIFTC) $(ARM_MACHINE) -no-allocations -module-name LintelExports -c -o $@ \
 	  $(call swift_files,Sources/Exports)
 
+# libcjson's header is the same for every machine; the library itself is the target's.
+$(ARM)/deployment.o: $(ARM)/exports.o
+	mkdir -p $(ARM)/include
+	ln -sfn $(CJSON_HEADERS) $(ARM)/include/cjson
+	$(ARM_SWIFTC) $(ARM_MACHINE) -no-allocations -I Sources/CcJSON -Xcc -isystem -Xcc $(ARM)/include \
+	  -module-name LintelDeployment -c -o $@ $(call swift_files,Sources/Deployment)
+
 $(ARM)/wide.o: $(SOURCES)
 	mkdir -p $(ARM)
 	$(ARM_SWIFTC) $(ARM_WIDE) -no-allocations -module-name LintelKernelsWide -c -o $@ \
 	  $(call swift_files,Sources/KernelsWide)
 	$(OBJCOPY) --keep-global-symbol=lt_product_wide $@
 
-$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(EXPORTS)
-	$(ARM_TOOLS)ld -r --gc-sections $$(sed 's/^/-u /' $(EXPORTS)) -o $(ARM)/whole.o \
+$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(ARM)/deployment.o $(EXPORTS)
+	$(ARM_TOOLS)ld -r --gc-sections $$($(engine_symbols) | sed 's/^/-u /') -o $(ARM)/whole.o \
 	  $(ARM)/exports.o $(ARM)/wide.o
 	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/lintel.o
-	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o
+	$(ARM_TOOLS)ld -r --gc-sections $$($(deployment_symbols) | sed 's/^/-u /') -o $(ARM)/whole.o \
+	  $(ARM)/deployment.o
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/member.o
+	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o $(ARM)/member.o
 
 $(ARM)/%: Examples/%.c $(ARM)/liblintel.a
 	$(ARM_TOOLS)gcc $(CFLAGS) -static -IInclude $< $(ARM)/liblintel.a -lm -lpthread -o $@

@@ -46,6 +46,7 @@ let package = Package(
   name: "lintel",
   products: [
     .library(name: "lintel-archive", type: .static, targets: ["LintelExports"]),
+    .library(name: "lintel-deployment", type: .static, targets: ["LintelDeployment"]),
     .executable(name: "lintel", targets: ["lintel"]),
   ],
   traits: [
@@ -69,16 +70,23 @@ let package = Package(
       swiftSettings: [.unsafeFlags(machine), .define("EMBEDDED", .when(traits: ["Embedded"]))]),
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
+    layer("Structure", ["LintelCore", "LintelText"]),
     layer("Model", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
     layer("Vision", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
     layer(
       "Session",
       ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel", "LintelText",
-       "LintelSampling", "LintelVision"]),
+       "LintelSampling", "LintelStructure", "LintelVision"]),
     layer(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
-       "LintelText", "LintelSampling", "LintelSession", "LintelVision"]),
+       "LintelText", "LintelSampling", "LintelStructure", "LintelVision",
+       "LintelSession"]),
+    // A client of the C functions, and in the archive a member of its own: it alone needs libcjson.
+    .systemLibrary(
+      name: "CcJSON", path: "Sources/CcJSON", pkgConfig: "libcjson",
+      providers: [.apt(["libcjson-dev"])]),
+    layer("Deployment", ["CLintel", "CPlatform", "CcJSON", "LintelCore", "LintelText"]),
     // Ordinary Swift, for the tool only.
     .target(
       name: "LintelQuantise",
@@ -88,13 +96,14 @@ let package = Package(
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports", "LintelCore", "LintelQuantise",
+        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),
     suite("Core", ["LintelCore"]),
     suite("Text", ["LintelCore", "LintelText"]),
     suite("Sampling", ["LintelCore", "LintelSampling"]),
+    suite("Structure", ["LintelCore", "LintelText", "LintelStructure"]),
     suite(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),

@@ -94,6 +94,11 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_UTF8 (-32)         /* text is not UTF-8; needed is the byte offset */
 #define LINTEL_ERR_CAPACITY (-33)     /* a buffer is too small; needed says how large it must be */
 
+#define LINTEL_ERR_JSON (-50)         /* the text is not JSON, or beyond a limit on it */
+#define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
+#define LINTEL_ERR_VALUE (-52)        /* a value of the wrong type, out of range, or naming nothing */
+#define LINTEL_ERR_HASH (-53)         /* a file is not the one whose SHA-256 was given */
+
 /* What went wrong, in the caller's memory. Written on failure only. */
 typedef struct lintel_error {
   uint32_t struct_size;
@@ -173,10 +178,13 @@ typedef struct lintel_session_options {
                               was trained for less. Sizes the attention cache */
   uint32_t cache;          /* LINTEL_CACHE_... */
   uint32_t priority;       /* 0 to 7; lintel_step_many serves higher ones first */
-  uint64_t reserved[4];
+  uint32_t draft_tokens;   /* most guesses a pass (see Drafting); default 0, at most 16 */
+  uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back at any
+                              time; default 0, at most 64. Each costs about 1 % of a token's time */
+  uint64_t reserved[3];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, { 0, 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;
@@ -203,11 +211,13 @@ typedef struct lintel_generate_options {
   const int32_t *stop_tokens; /* further ids that end the generation, beside the model's own */
   uint32_t stop_token_count;  /* at most 16 */
   uint32_t flags;             /* LINTEL_GENERATE_... */
-  uint64_t reserved[4];
+  uint32_t draft_tokens;      /* most guesses a pass; default and limit: the session's */
+  uint32_t draft;             /* LINTEL_DRAFT_...; default: all sources, gated */
+  uint64_t reserved[3];
 } lintel_generate_options;
 #define LINTEL_GENERATE_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, \
-    NULL, 0, 0, { 0, 0, 0, 0 } }
+    NULL, 0, 0, 0, 0, { 0, 0, 0 } }
 
 /* Do not end at the model's end-of-turn tokens. */
 #define LINTEL_GENERATE_IGNORE_END 1u
@@ -215,6 +225,33 @@ typedef struct lintel_generate_options {
 #define LINTEL_GENERATE_THINK 2u
 /* Continue the text as it is: no end of the user's turn, no opening of the answer. */
 #define LINTEL_GENERATE_RAW 4u
+
+/* ---- Drafting ----
+ *
+ * A pass can read several tokens for little more than the price of one. A session with draft_tokens
+ * guesses what comes next, runs the guesses behind the next token in the same pass, and keeps those
+ * that turn out right. Every token is still drawn from the logits behind the token before it, with the
+ * random number of its place: greedy or with a seed, the text is what it would be without drafting, to
+ * the bit, and so is the session afterwards. Only the time differs.
+ *
+ * What is wrong is taken back without copies of the state: the session keeps, beside a state that may
+ * stay behind, a record of each of the last tokens. Each of the draft_tokens and rewind_tokens takes
+ * one record (part of lintel_memory.state_bytes), each of draft_tokens a row of logits as well
+ * (session_bytes). Without both there is nothing of all this.
+ *
+ * A gate measures what passes cost and how often guesses are right, and guesses only where that pays.
+ *
+ * STOP STRINGS. In a session with draft_tokens or rewind_tokens the text after a stop string is no
+ * part of the conversation: the session ends before the first token that has no text before the stop
+ * string, as if the tokens from there on had never been sampled. A token with text on both sides of
+ * that border stays whole. If more than draft_tokens + rewind_tokens + 1 read tokens would have to go,
+ * all stay. In other sessions they always stay. */
+
+/* Sources of guesses. With none of their bits set, all are used. */
+#define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
+                                  since its creation: lintel_session_reset keeps this memory */
+#define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
+#define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 
 /* ---- The plan ---- */
 
@@ -231,10 +268,13 @@ typedef struct lintel_memory {
   uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
   uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
   uint64_t adapter_bytes;  /* adapter slots and what computing with them needs; part of the total */
-  uint64_t reserved[3];
+  uint64_t deployment_bytes; /* names, prompts and tools of a deployment; part of its total */
+  uint64_t transient_bytes;  /* the most that reading a deployment's files takes outside the block and
+                                gives back before its engine is created: libcjson's heap, buffers */
+  uint64_t reserved[1];
 } lintel_memory;
 #define LINTEL_MEMORY_INIT \
-  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* The exact number of bytes that one model with `session_count` equal sessions will take, before
  * anything is reserved. NULL options are defaults. engine_options' memory fields are ignored.
@@ -405,6 +445,16 @@ lintel_status lintel_session_destroy(lintel_session *session);
 /* Back to the state before any text; clears poison, cancellation and any unfinished generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
 
+/* Takes back the last `count` tokens, read or not, as if they had never been fed or sampled. Tokens are
+ * taken back as they are, those of the chat format included: inside a message the message is open
+ * again. A generation can continue what is left if no more than rewind_tokens were taken back;
+ * otherwise it may answer STATE until something is fed.
+ * Errors leave the session as it was: LIMIT if that is not possible, with the number that is in
+ * `available`: the unread tokens, and of those that have been read since the last call the last
+ * rewind_tokens or more; STATE while a generation or pass is unfinished. */
+lintel_status lintel_session_rewind_tokens(lintel_session *session, uint32_t count,
+                                           lintel_error *error);
+
 /* Gives the session the `count` adapters of `uses` (at most 8) instead of those it has, for all text
  * that it reads from now on; 0 means none. What it has read stays as it was read. They are kept by
  * lintel_session_reset. Takes microseconds.
@@ -481,10 +531,13 @@ typedef struct lintel_result {
   uint64_t generate_ns;        /* time in decode passes, sampling and callbacks included */
   uint64_t first_token_ns;     /* from the start to the first token's event */
   uint64_t longest_step_ns;    /* the longest single unit of work */
-  uint64_t reserved[4];
+  uint64_t passes;             /* decode passes: generated_tokens - 1 without drafting */
+  uint64_t drafted_tokens;     /* guesses that were run */
+  uint64_t accepted_tokens;    /* guesses that were right: passes that were saved */
+  uint64_t reserved[1];
 } lintel_result;
 #define LINTEL_RESULT_INIT \
-  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* Starts a generation over the text fed so far: unless told otherwise, opens the answer in the chat
  * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
@@ -558,6 +611,149 @@ typedef int32_t (*lintel_logits_fn)(void *user, uint64_t position, const float *
  * and then what was not read is dropped. */
 lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
                                     lintel_logits_fn on_logits, void *user, lintel_error *error);
+
+/* ---- Deployment ----
+ *
+ * An engine with its models, their adapters, and its sessions, each by the name that one JSON file
+ * gives it: several applications on one base model, in one block of memory.
+ *
+ *   { "engine": { "budget": "24 MiB", "threads": 2 },
+ *     "models": {
+ *       "base": { "path": "cabin.gguf",
+ *                 "adapters": { "media": { "path": "adapters/media.gguf" } } } },
+ *     "sessions": {
+ *       "media": { "model": "base", "context_tokens": 512, "adapters": { "media": 1 },
+ *                  "system": "You play music.", "sampling": { "max_tokens": 64 } } } }
+ *
+ * Examples/deployment.schema.json (JSON Schema 2020-12) names every key. Paths are relative to the
+ * file. A key that is unknown or occurs twice, a value of the wrong type or out of range, a name of
+ * nothing: each is refused with its line and path. A file of more than 1 MiB, 16 levels or 16,384
+ * values is refused before anything is built from it.
+ *
+ * These functions are a member of the archive of their own: a program that calls one of them links
+ * libcjson too (-lcjson); no other needs it. libcjson allocates while lintel_deployment_open and
+ * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the engine is
+ * created. cJSON_InitHooks is never called: it is process-wide, and yours.
+ *
+ * Engine, models and sessions are the deployment's: use them like others of their kind, create further
+ * ones where the budget allows, and do not destroy or close those that it names. */
+
+typedef struct lintel_deployment lintel_deployment;
+
+typedef struct lintel_deployment_options {
+  uint32_t struct_size;
+  uint32_t flags;        /* must be 0 */
+  void *memory;          /* the block, 64-byte aligned and yours until close; NULL: own mapping */
+  uint64_t memory_bytes; /* of the block; without one, the most that the mapping may have, 0: what
+                            the file says */
+  lintel_progress_fn progress; /* while files are verified (sha256) and prefaulted */
+  void *progress_user;
+  uint64_t reserved[4];
+} lintel_deployment_options;
+#define LINTEL_DEPLOYMENT_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_deployment_options), 0, NULL, 0, NULL, NULL, { 0, 0, 0, 0 } }
+
+/* CONSTRUCTOR. Reads the file at `path`, verifies what has a "sha256", plans, takes the block, and
+ * opens everything; sessions have their adapters, and their system prompts are fed, not read yet.
+ * The block gets "budget" bytes, or without one exactly the plan.
+ *   options         NULL: all defaults
+ *   out_deployment  NULL on failure
+ * Errors begin with the line and the path of the value that they concern, and leave nothing behind:
+ * FILE, TRUNCATED (empty), JSON, KEY, VALUE, MISSING, DUPLICATE, UTF8, LIMIT; HASH; BUDGET with the
+ * bytes that the plan needs and that there are; those of lintel_plan, lintel_engine_create,
+ * lintel_model_open, lintel_adapter_load, lintel_session_create and lintel_session_feed_message.
+ * CANCELLED from progress. */
+lintel_status lintel_deployment_open(const char *path, const lintel_deployment_options *options,
+                                     lintel_deployment **out_deployment, lintel_error *error);
+
+/* DESTRUCTOR. Destroys the engine with all that it has. NULL is ignored; BUSY if a session is in a call
+ * or a callback. The host's block can be reused when it returns LINTEL_OK. */
+lintel_status lintel_deployment_close(lintel_deployment *deployment);
+
+/* What is wrong with a deployment, in one place. */
+typedef struct lintel_problem {
+  uint32_t struct_size;
+  lintel_status status;
+  uint32_t line;        /* of the file, from 1; 0 if it concerns the file as a whole */
+  uint32_t reserved0;
+  int64_t needed;       /* as in lintel_error */
+  int64_t available;
+  const char *path;     /* of the value, such as "sessions.media.model"; "" for the whole */
+  const char *sentence; /* what is wrong and what to do. Both are valid during the call */
+} lintel_problem;
+
+typedef void (*lintel_problem_fn)(void *user, const lintel_problem *problem);
+
+/* Reports every problem of the deployment at `path`, in the order in which they are found. What can be
+ * read is planned; where the plan is known, everything is opened once in a mapping of that many bytes
+ * and closed again, so that an adapter that does not fit or a prompt that is too long is found too.
+ *   on_problem  may be NULL
+ *   out_memory  the plan, transient_bytes included; all zero if problems leave it unknown. May be NULL
+ * Returns LINTEL_OK if lintel_deployment_open will open it here, otherwise the first problem's status,
+ * with its sentence in `error`. A text that is not JSON has no second problem. Any thread. */
+lintel_status lintel_deployment_check(const char *path, lintel_problem_fn on_problem, void *user,
+                                      lintel_memory *out_memory, lintel_error *error);
+
+/* What is in use now; equal to the plan until the host opens or closes something itself. */
+lintel_status lintel_deployment_memory(const lintel_deployment *deployment,
+                                       lintel_memory *out_memory);
+
+typedef struct lintel_deployment_info {
+  uint32_t struct_size;
+  uint32_t model_count;
+  uint32_t adapter_count; /* of all models */
+  uint32_t session_count;
+  uint64_t reserved[4];
+} lintel_deployment_info;
+
+/* How much there is. `out_info`->struct_size must be set. This and the look-ups below: any thread. */
+lintel_status lintel_deployment_get_info(const lintel_deployment *deployment,
+                                         lintel_deployment_info *out_info);
+
+lintel_status lintel_deployment_engine(const lintel_deployment *deployment,
+                                       lintel_engine **out_engine);
+
+/* By name; MISSING, with the name, if the file has none such. The out parameter is NULL on failure. */
+lintel_status lintel_deployment_model(const lintel_deployment *deployment, const char *name,
+                                      lintel_model **out_model, lintel_error *error);
+lintel_status lintel_deployment_session(const lintel_deployment *deployment, const char *name,
+                                        lintel_session **out_session, lintel_error *error);
+
+/* An adapter's model, name and slot. lintel_adapter_find knows it by the same name. */
+typedef struct lintel_deployment_adapter {
+  uint32_t struct_size;
+  uint32_t slot;
+  lintel_model *model;
+  const char *name;
+} lintel_deployment_adapter;
+
+/* By index, in the order of the file, with the name, which is valid until close. ARGUMENT if `index` is
+ * not below the count; out parameters may be NULL, `out_adapter` and its struct_size excepted. */
+lintel_status lintel_deployment_model_at(const lintel_deployment *deployment, uint32_t index,
+                                         const char **out_name, lintel_model **out_model);
+lintel_status lintel_deployment_session_at(const lintel_deployment *deployment, uint32_t index,
+                                           const char **out_name, lintel_session **out_session);
+lintel_status lintel_deployment_adapter_at(const lintel_deployment *deployment, uint32_t index,
+                                           lintel_deployment_adapter *out_adapter);
+
+/* A session's "sampling": what it is to be generated with. `out_options`->struct_size must be set; its
+ * pointers are valid until close. Fields may be changed before use. */
+lintel_status lintel_deployment_generate_options(const lintel_deployment *deployment,
+                                                 const char *session_name,
+                                                 lintel_generate_options *out_options,
+                                                 lintel_error *error);
+
+/* The bytes of a session's tools file: JSON, an array of functions. NULL and 0 where it has none.
+ * Valid until close. */
+lintel_status lintel_deployment_tools(const lintel_deployment *deployment, const char *session_name,
+                                      const char **out_bytes, size_t *out_count,
+                                      lintel_error *error);
+
+/* Brings a session back to where lintel_deployment_open left it: reset, with the adapters and the
+ * system prompt of the file. Belongs to the session's thread. Errors: MISSING, those of
+ * lintel_session_reset; an unfinished generation is given up. */
+lintel_status lintel_deployment_restart(const lintel_deployment *deployment,
+                                        const char *session_name, lintel_error *error);
 
 #ifdef __cplusplus
 }

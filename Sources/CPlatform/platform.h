@@ -28,8 +28,9 @@
 
 static inline int lt_open_readonly(const char *path, int *out_fd, int64_t *out_bytes) {
   int fd;
+  /* A pipe without a writer must not hold the host up; regular files know no other way. */
   do {
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
   struct stat st;
@@ -44,6 +45,17 @@ static inline int lt_open_readonly(const char *path, int *out_fd, int64_t *out_b
   }
   *out_fd = fd;
   *out_bytes = (int64_t)st.st_size;
+  return 0;
+}
+
+/* Reads up to `bytes` into `to`; how many there were comes out. 0 is the end of the file. */
+static inline int lt_read(int fd, void *to, size_t bytes, size_t *out_count) {
+  ssize_t n;
+  do {
+    n = read(fd, to, bytes);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return errno;
+  *out_count = (size_t)n;
   return 0;
 }
 

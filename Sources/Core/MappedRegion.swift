@@ -98,7 +98,7 @@ package struct MappedRegion {
     return s
   }
 
-  static func fileFailure(
+  package static func fileFailure(
     _ path: UnsafePointer<CChar>, _ what: StaticString, _ error: Int32
   ) -> Failure {
     let reason: StaticString

@@ -38,6 +38,16 @@ package struct Status: Equatable, Sendable {
   package static var utf8: Status { Status(rawValue: -32) }
   package static var capacity: Status { Status(rawValue: -33) }
 
+  package static var json: Status { Status(rawValue: -50) }
+  package static var key: Status { Status(rawValue: -51) }
+  package static var value: Status { Status(rawValue: -52) }
+  package static var hash: Status { Status(rawValue: -53) }
+
+  package static var schema: Status { Status(rawValue: -60) }
+  package static var keyword: Status { Status(rawValue: -61) }
+  package static var unsatisfiable: Status { Status(rawValue: -62) }
+  package static var grammarSize: Status { Status(rawValue: -63) }
+
   package static var picture: Status { Status(rawValue: -70) }
   package static var inputSize: Status { Status(rawValue: -71) }
 }

@@ -45,6 +45,10 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_TOKEN: name = "LINTEL_ERR_TOKEN"
   case LINTEL_ERR_UTF8: name = "LINTEL_ERR_UTF8"
   case LINTEL_ERR_CAPACITY: name = "LINTEL_ERR_CAPACITY"
+  case LINTEL_ERR_JSON: name = "LINTEL_ERR_JSON"
+  case LINTEL_ERR_KEY: name = "LINTEL_ERR_KEY"
+  case LINTEL_ERR_VALUE: name = "LINTEL_ERR_VALUE"
+  case LINTEL_ERR_HASH: name = "LINTEL_ERR_HASH"
   default: name = "LINTEL_UNKNOWN"
   }
   return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -154,6 +158,8 @@ enum MemoryOut {
     out.pointee.budget_bytes = UInt64(m.budget)
     out.pointee.weights_bytes = UInt64(m.weights)
     out.pointee.adapter_bytes = UInt64(m.adapters)
+    out.pointee.deployment_bytes = 0
+    out.pointee.transient_bytes = 0
   }
 }
 
@@ -174,7 +180,7 @@ public func lintel_plan(
     let region = try MappedRegion.open(path: path)
     defer { region.close() }
     let plan = try MemoryPlan.measure(
-      region, options, context: context.tokens, cache: context.cache)
+      region, options, context: context.tokens, cache: context.cache, drafts: context.drafts)
     var report = plan.model
     report.engine = try Engine.measure(threads: threads)
     let n = Int(session_count)

@@ -13,8 +13,9 @@ import LintelWeights
 enum SessionArguments {
   static func context(
     _ options: UnsafePointer<lintel_session_options>?
-  ) throws(Failure) -> (tokens: Int?, cache: CacheChoice, priority: Int) {
-    guard let o = options?.pointee else { return (nil, .automatic, 0) }
+  ) throws(Failure) -> (tokens: Int?, cache: CacheChoice, priority: Int, drafts: DraftSettings) {
+    var drafts = DraftSettings()
+    guard let o = options?.pointee else { return (nil, .automatic, 0, drafts) }
     try Check.size(
       o.struct_size, MemoryLayout<lintel_session_options>.size, "lintel_session_options")
     try Check.zero(o.reserved, "lintel_session_options.reserved")
@@ -29,7 +30,21 @@ enum SessionArguments {
     guard let cache = CacheChoice(rawValue: o.cache) else {
       throw Failure(.argument, "cache is \(o.cache); LINTEL_CACHE_... has 0 to 2")
     }
-    return (o.context_tokens == 0 ? nil : Int(o.context_tokens), cache, Int(o.priority))
+    if Int(o.draft_tokens) > DraftSettings.tokensMax {
+      throw Failure(
+        .argument,
+        "draft_tokens is \(o.draft_tokens); at most \(DraftSettings.tokensMax) are possible",
+        needed: Int64(o.draft_tokens), available: Int64(DraftSettings.tokensMax))
+    }
+    if Int(o.rewind_tokens) > DraftSettings.rewindMax {
+      throw Failure(
+        .argument,
+        "rewind_tokens is \(o.rewind_tokens); at most \(DraftSettings.rewindMax) are possible",
+        needed: Int64(o.rewind_tokens), available: Int64(DraftSettings.rewindMax))
+    }
+    drafts.tokens = Int(o.draft_tokens)
+    drafts.rewind = Int(o.rewind_tokens)
+    return (o.context_tokens == 0 ? nil : Int(o.context_tokens), cache, Int(o.priority), drafts)
   }
 }
 
@@ -69,7 +84,7 @@ public func lintel_session_create(
     try Handle.enter(engineHeader, "engine")
     defer { Handle.leave(engineHeader) }
     let index = try e.pointee.openSession(
-      model: header, context: context.tokens, cache: context.cache)
+      model: header, context: context.tokens, cache: context.cache, drafts: context.drafts)
     let session = e.pointee.headerOf(index)
     Layout.object(session, Session.self).pointee.priority = context.priority
     out_session.pointee = Handle.make(session)
@@ -114,6 +129,16 @@ public func lintel_session_reset(
     defer { Handle.leave(header) }
     Layout.object(header, Session.self).pointee.reset()
     header.pointee.isPoisoned = false
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_rewind_tokens")
+public func lintel_session_rewind_tokens(
+  _ session: OpaquePointer?, _ count: UInt32, _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, _) throws(Failure) in
+    try s.rewind(tokens: Int(count))
     return .ok
   }
 }

@@ -113,6 +113,10 @@ enum Check {
     try zero(r.0 | r.1 | r.2 | r.3 == 0, name)
   }
 
+  static func zero(_ r: (UInt64, UInt64, UInt64), _ name: StaticString) throws(Failure) {
+    try zero(r.0 | r.1 | r.2 == 0, name)
+  }
+
   static func zero(_ r: (UInt64, UInt64), _ name: StaticString) throws(Failure) {
     try zero(r.0 | r.1 == 0, name)
   }

@@ -81,12 +81,14 @@ package struct DeltaRuleJob: ParallelJob {
   package var outputStride: Int
   /// `scratchFloats` per part.
   package var scratch: Floats
+  /// Of the heads' part of the records.
+  package var ring: RecordRing?
 
   package init(
     shape: Shape, rows: Int, qkv: Floats, qkvStride: Int, decay: Floats, decayStride: Int,
     beta: Floats, betaStride: Int, gate: Floats, gateStride: Int, dt: ConstFloats,
     a: ConstFloats, norm: ConstFloats, state: Floats, output: Floats, outputStride: Int,
-    scratch: Floats
+    scratch: Floats, ring: RecordRing? = nil
   ) {
     self.shape = shape
     self.rows = rows
@@ -105,6 +107,7 @@ package struct DeltaRuleJob: ParallelJob {
     self.output = output
     self.outputStride = outputStride
     self.scratch = scratch
+    self.ring = ring
   }
 
   /// Scratch of one part: e^g, k, k̃, q̃ of a block of tokens; β and q·k beside them.
@@ -121,29 +124,93 @@ package struct DeltaRuleJob: ParallelJob {
 
   package func run(part: Int, parts: Int) {
     let mine = scratch + part * DeltaRuleJob.scratchFloats(keyWidth: shape.keyWidth)
-    for h in share(shape.valueHeads, part: part, parts: parts) { head(h, mine) }
+    for h in share(shape.valueHeads, part: part, parts: parts) { head(h, mine, part) }
   }
 
-  private func head(_ h: Int, _ scratch: Floats) {
+  private func head(_ h: Int, _ scratch: Floats, _ part: Int) {
     let width = shape.valueWidth
     let s = state + h * shape.keyWidth * width
+    let inPlace = rows - (ring?.recorded ?? 0)
     var t = 0
     while t < rows {
-      let count = min(DeltaRuleJob.block, rows - t)
+      let isRecorded = t >= inPlace
+      let count = min(DeltaRuleJob.block, (isRecorded ? rows : inPlace) - t)
       prepare(h, t, count, scratch)
-      var c = 0
-      while c < width {
-        if c + 32 <= width {
-          for i in 0..<count { step32(h, t + i, i, c, s, scratch) }
-          c += 32
+      DeltaRuleJob.inBlocks(width) { c, n in
+        if let ring, t == 0 && ring.commit > 0 {
+          let from = ring.position - ring.lag
+          shape.replay(ring, h, from, from + ring.commit, c, n, s + c, width)
+        }
+        if isRecorded {
+          record(h, t, count, c, n, s + c, scratch, part)
         } else {
-          let n = min(8, width - c)
-          for i in 0..<count { step8(h, t + i, i, c, n, s, scratch) }
-          c += 8
+          for i in 0..<count { step(h, t + i, i, c, n, s + c, width, scratch, u: nil) }
         }
       }
       for i in 0..<count { finish(h, t + i) }
+      if isRecorded { keep(h, t, count, scratch) }
       t += count
+    }
+  }
+
+  /// Calls `body` for every 32 of `width` columns, and for every 8 of the rest.
+  @inline(__always)
+  static func inBlocks(_ width: Int, _ body: (_ column: Int, _ count: Int) -> Void) {
+    var c = 0
+    while c + columns <= width {
+      body(c, columns)
+      c += columns
+    }
+    while c < width {
+      body(c, min(8, width - c))
+      c += 8
+    }
+  }
+
+  /// `count` tokens from `t` on a copy of n columns, which is forgotten; u is recorded.
+  private func record(
+    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ n: Int, _ state: Floats, _ scratch: Floats,
+    _ part: Int
+  ) {
+    guard let ring else { return }
+    let d = shape.keyWidth
+    let columns = DeltaRuleJob.columns
+    let copy = ring.blocks + part * RecordRing.blockFloats(keyWidth: d)
+    for j in 0..<d {
+      (copy + j * columns).update(from: state + j * shape.valueWidth, count: n)
+    }
+    let inPlace = rows - ring.recorded
+    let from = inPlace > 0 ? inPlace : ring.commit - ring.lag
+    shape.replay(ring, h, ring.position + from, ring.position + t, c, n, copy, columns)
+    for i in 0..<count {
+      let u = ring.record(ring.position + t + i) + h * shape.recordFloats + c
+      step(h, t + i, i, c, n, copy, columns, scratch, u: u)
+    }
+  }
+
+  /// Records k and e^g of `count` tokens from `t`. Comes after all columns: until then the places
+  /// may hold what is still to be applied.
+  private func keep(_ h: Int, _ t: Int, _ count: Int, _ scratch: Floats) {
+    guard let ring else { return }
+    let d = shape.keyWidth
+    for i in 0..<count {
+      let factor = scratch + i * rowFloats
+      let to = ring.record(ring.position + t + i) + h * shape.recordFloats + shape.valueWidth
+      to.update(from: factor + DeltaRuleJob.block * rowFloats, count: d)
+      (to + d).update(from: factor, count: shape.isDecayPerChannel ? d : 1)
+    }
+  }
+
+  /// One token, n columns from `c`, which lie at `s`, rows `stride` apart.
+  @inline(__always)
+  private func step(
+    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ s: Floats, _ stride: Int,
+    _ scratch: Floats, u: Floats?
+  ) {
+    if n == 32 {
+      step32(h, t, i, c, s, stride, scratch, u)
+    } else {
+      step8(h, t, i, c, n, s, stride, scratch, u)
     }
   }
 
@@ -207,10 +274,11 @@ package struct DeltaRuleJob: ParallelJob {
     }
   }
 
-  /// One token, 32 columns of the state from `c`.
+  /// One token, 32 columns of the state from `c`. `to` receives u.
   @inline(__always)
   private func step32(
-    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ state: Floats, _ scratch: Floats
+    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ state: Floats, _ stride: Int, _ scratch: Floats,
+    _ to: Floats?
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
@@ -224,7 +292,7 @@ package struct DeltaRuleJob: ParallelJob {
     var r0 = Lanes(repeating: 0)
     var (r1, r2, r3) = (r0, r0, r0)
     var (w0, w1, w2, w3) = (r0, r0, r0, r0)
-    var s = state + c
+    var s = state
     for j in 0..<d {
       // The columns to come: rows are too far apart for the processor to foresee them.
       lt_prefetch(s + 32)
@@ -240,7 +308,7 @@ package struct DeltaRuleJob: ParallelJob {
       w1 = w1.addingProduct(qj, s1)
       w2 = w2.addingProduct(qj, s2)
       w3 = w3.addingProduct(qj, s3)
-      s += width
+      s += stride
     }
     let v = qkv + t * qkvStride + 2 * shape.keyHeads * d + h * width + c
     let u0 = (v.lanes(0) - r0) * b
@@ -253,7 +321,13 @@ package struct DeltaRuleJob: ParallelJob {
     o.store(w1.addingProduct(q, u1), 8)
     o.store(w2.addingProduct(q, u2), 16)
     o.store(w3.addingProduct(q, u3), 24)
-    s = state + c
+    if let to {
+      to.store(u0, 0)
+      to.store(u1, 8)
+      to.store(u2, 16)
+      to.store(u3, 24)
+    }
+    s = state
     for j in 0..<d {
       let f = Lanes(repeating: factor[j])
       let kj = Lanes(repeating: k[j])
@@ -261,13 +335,14 @@ package struct DeltaRuleJob: ParallelJob {
       s.store((s.lanes(8) * f).addingProduct(kj, u1), 8)
       s.store((s.lanes(16) * f).addingProduct(kj, u2), 16)
       s.store((s.lanes(24) * f).addingProduct(kj, u3), 24)
-      s += width
+      s += stride
     }
   }
 
   /// One token, up to 8 columns: the tail of widths that are not multiples of 32.
   private func step8(
-    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ state: Floats, _ scratch: Floats
+    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ state: Floats, _ stride: Int,
+    _ scratch: Floats, _ to: Floats?
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
@@ -281,7 +356,7 @@ package struct DeltaRuleJob: ParallelJob {
     var r = Lanes(repeating: 0)
     var w = r
     for j in 0..<d {
-      let s = (state + j * width).lanes(c, count: n)
+      let s = (state + j * stride).lanes(0, count: n)
       r = r.addingProduct(Lanes(repeating: kDecayed[j]), s)
       w = w.addingProduct(Lanes(repeating: qDecayed[j]), s)
     }
@@ -289,10 +364,11 @@ package struct DeltaRuleJob: ParallelJob {
     let u = (v.lanes(c, count: n) - r) * b
     let o = output + t * outputStride + h * width
     o.store(w.addingProduct(Lanes(repeating: qk), u), c, count: n)
+    to?.store(u, 0, count: n)
     for j in 0..<d {
-      let s = state + j * width
-      let decayed = s.lanes(c, count: n) * factor[j]
-      s.store(decayed.addingProduct(Lanes(repeating: k[j]), u), c, count: n)
+      let s = state + j * stride
+      let decayed = s.lanes(0, count: n) * factor[j]
+      s.store(decayed.addingProduct(Lanes(repeating: k[j]), u), 0, count: n)
     }
   }
 

@@ -133,7 +133,7 @@ struct ConvolutionsJob: ParallelJob {
         ShortConvolutionJob(
           x: qkv + s.firstRow * mixer.channels + piece.column, stride: mixer.channels,
           rows: s.rows, channels: piece.channels, history: history + piece.column,
-          weight: piece.weight, kernel: mixer.kernel
+          weight: piece.weight, kernel: mixer.kernel, ring: s.ring(layer)?.from(column: piece.column)
         ).run(part: part, parts: parts)
       }
     }
@@ -170,7 +170,7 @@ struct RecurrencesJob: ParallelJob {
         gate: gate + s.firstRow * m.valueTotal, gateStride: m.valueTotal, dt: m.dt, a: m.a,
         norm: m.norm, state: s.state.pointee.recurrent + layer.recurrentStart,
         output: output + s.firstRow * m.valueTotal, outputStride: m.valueTotal,
-        scratch: scratch
+        scratch: scratch, ring: s.ring(layer)?.from(column: m.channels)
       ).run(part: part, parts: parts)
     }
   }

@@ -32,7 +32,8 @@ package enum MemoryPlan {
   /// The bytes of a model and `sessions` equal sessions; the directory is built in a transient
   /// mapping, because the layers' sizes follow from the tensors' shapes.
   package static func measure(
-    _ region: MappedRegion, _ options: LoadedModel.Options, context: Int?, cache: CacheChoice
+    _ region: MappedRegion, _ options: LoadedModel.Options, context: Int?, cache: CacheChoice,
+    drafts: DraftSettings = DraftSettings()
   ) throws(Failure) -> (model: MemoryReport, session: MemoryReport, context: Int) {
     var measuring = Arena.measuring()
     _ = try Layout.carve(&measuring, LoadedModel.self)
@@ -59,18 +60,20 @@ package enum MemoryPlan {
     var session = MemoryReport()
     if options.isVocabularyOnly { return (report, session, tokens) }
     try withUnsafePointer(to: loaded) { (p) throws(Failure) in
-      session = try measure(session: p, context: tokens, cache: cache)
+      session = try measure(session: p, context: tokens, cache: cache, drafts: drafts)
     }
     return (report, session, tokens)
   }
 
   static func measure(
-    session loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice
+    session loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice,
+    drafts: DraftSettings
   ) throws(Failure) -> MemoryReport {
     var arena = Arena.measuring()
     var report = MemoryReport()
     _ = try Layout.carve(&arena, Session.self)
-    _ = try Session(&arena, loaded, context: context, cache: cache, report: &report)
+    _ = try Session(
+      &arena, loaded, context: context, cache: cache, drafts: drafts, report: &report)
     report.session = arena.used - report.state - report.cache
     return report
   }
@@ -131,14 +134,16 @@ extension Engine {
   }
 
   package mutating func openSession(
-    model header: UnsafeMutablePointer<Header>, context: Int?, cache: CacheChoice
+    model header: UnsafeMutablePointer<Header>, context: Int?, cache: CacheChoice,
+    drafts: DraftSettings = DraftSettings()
   ) throws(Failure) -> Int {
     let loaded = UnsafePointer(Layout.object(header, LoadedModel.self))
     if loaded.pointee.options.isVocabularyOnly {
       throw Failure(.state, "the model was opened for its vocabulary only")
     }
     let tokens = try MemoryPlan.contextTokens(context, loaded.pointee.model)
-    let plan = try MemoryPlan.measure(session: loaded, context: tokens, cache: cache)
+    let plan = try MemoryPlan.measure(
+      session: loaded, context: tokens, cache: cache, drafts: drafts)
     guard let gap = try openGap(plan.total) else {
       throw budget(
         "the session", plan.total, largestGap, "memory_bytes or lower context_tokens")
@@ -147,7 +152,8 @@ extension Engine {
     var arena = gap.arena
     let object = try Layout.carve(&arena, Session.self)
     var report = MemoryReport()
-    var session = try Session(&arena, loaded, context: tokens, cache: cache, report: &report)
+    var session = try Session(
+      &arena, loaded, context: tokens, cache: cache, drafts: drafts, report: &report)
     session.start(pool: pool)
     object.initialize(to: session)
     report.session = arena.used - report.state - report.cache

@@ -63,6 +63,7 @@ package struct GenerateOptions {
   package var isRaw = false
   package var stopTokens = InlineArray<16, Int32>(repeating: -1)
   package var stopTokenCount = 0
+  package var drafts = DraftChoice()
 
   package init() {}
 }
@@ -86,6 +87,10 @@ extension Session {
     try checkIdle("begin a generation")
     if tokenCount == 0 {
       throw Failure(.state, "there is no text to continue: feed some first")
+    }
+    if pending == 0 && !hasLogits {
+      throw Failure(
+        .state, "what follows the last token is not known any more: feed some text first")
     }
     for i in 0..<options.stopTokenCount
     where options.stopTokens[i] < 0
@@ -124,13 +129,18 @@ extension Session {
     if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
     let start = lt_now_ns()
     let status: Status
-    if passRows > 0 || pending > 0 {
+    if !takeVerified() && (passRows > 0 || pending > 0) {
       let isPrompt = generation.map { $0.sampled == 0 } ?? true
       engine.pointee.takeTurn()
       readUnit()
       engine.pointee.endTurn()
       let elapsed = lt_now_ns() - start
       if isPrompt { figures.promptNs += elapsed } else { figures.generateNs += elapsed }
+      drafts.passNs += elapsed
+      if passRows == 0 {
+        if !isPrompt { drafts.gate.measured(rows: drafts.passRows, ns: drafts.passNs) }
+        drafts.passNs = 0
+      }
       status = passRows > 0 || pending > 0 || generation != nil ? .more : .done
     } else if generation != nil {
       status = try sampleUnit()
@@ -147,20 +157,33 @@ extension Session {
     if passRows == 0 { beginPass() }
     forward?.runLayer()
     if forward?.isAtEnd != true { return }
-    if passRows == pending {
-      forward?.logits(row: passRows - 1, into: logits.base)
+    let drafted = drafts.list.count
+    if passRows == pending + drafted {
+      var places = InlineArray<8, Forward.Place?>(repeating: nil)
+      places[0] = place(rows: 1 + drafted)
+      forward?.logits(into: places)
       hasLogits = true
     }
-    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows }
+    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
     forward?.finish()
+    passEnded(rows: passRows)
     passRows = 0
   }
 
   private mutating func beginPass() {
-    passRows = min(pending, loaded.pointee.options.chunk)
+    let chunk = loaded.pointee.options.chunk
+    passRows = min(pending, chunk) + propose(limit: chunk - 1)
+    logitRow = 0
     let next = tokens + position
+    let kept = recording(rows: passRows)
     forward?.add(
-      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows)
+      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows,
+      recorded: kept.recorded, retained: kept.retained)
+  }
+
+  /// Where the logits of the last `rows` rows of a pass go.
+  func place(rows: Int) -> Forward.Place {
+    Forward.Place(first: logitRows.base, rows: rows, stride: logitStride)
   }
 
   /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the
@@ -265,6 +288,7 @@ extension Session {
     if isEnd {
       try finish(.end)
     } else if isStopped {
+      trimStop()
       text.restart()
       try finish(.stop)
     } else if reaction == .stop {
@@ -279,7 +303,7 @@ extension Session {
     return .done
   }
 
-  private func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
+  func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
     if loaded.pointee.vocabulary.isEnd(token) || loaded.pointee.chat?.end == token { return true }
     for i in 0..<options.stopTokenCount where options.stopTokens[i] == token { return true }
     return false
@@ -294,6 +318,7 @@ extension Session {
         isEnd: true, text: rest, token: -1, index: g.sampled, logProbability: 0, finish: reason,
         elapsedNs: lt_now_ns() - g.startedNs))
     text.restart()
+    stateCell[0].dropLead()
     generation = nil
   }
 

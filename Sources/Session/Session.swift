@@ -47,7 +47,10 @@ package struct Session {
   let adapterCell: Buffer<AdapterSet>
   let tokens: Buffer<Int32>
   package internal(set) var tokenCount = 0
-  let logits: Buffer<Float>
+  /// `[1 + drafts, logitStride]`: after the last token, and after each guess behind it.
+  let logitRows: Buffer<Float>
+  /// Which of them is next.
+  var logitRow = 0
   /// The logits are those after the last token.
   var hasLogits = false
   let hidden: Buffer<Float>
@@ -55,6 +58,7 @@ package struct Session {
   var passRows = 0
   var sampler: Sampler
   var text: TextStage
+  var drafts: Drafts
   var generation: Generation?
   package internal(set) var last: Fed = .nothing
   /// The assistant's turn was opened and not ended by the model.
@@ -77,13 +81,17 @@ package struct Session {
     package var generateNs: Int64 = 0
     package var firstTokenNs: Int64 = 0
     package var longestUnitNs: Int64 = 0
+    /// Passes after the first token, and guesses that they ran and that were right.
+    package var passes = 0
+    package var drafted = 0
+    package var accepted = 0
     package var finish = Finish.none
   }
 
   /// Only carves; `start` makes it usable. `report` receives what state and cache took.
   package init(
     _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice,
-    report: inout MemoryReport
+    drafts settings: DraftSettings, report: inout MemoryReport
   ) throws(Failure) {
     let m = loaded.pointee
     let d = m.model.dimensions
@@ -92,7 +100,8 @@ package struct Session {
     let before = arena.used
     let state = try SessionState(
       arena: &arena, dimensions: d, context: context,
-      cacheFormat: cache.format(d, isFloat: m.options.isFloat))
+      cacheFormat: cache.format(d, isFloat: m.options.isFloat), records: settings.records,
+      threads: m.options.threads)
     let cacheBytes = try Checked.alignUp(
       state.cache.bytes.count, Arena.alignment, "the attention cache")
     report.cache = cacheBytes
@@ -100,18 +109,31 @@ package struct Session {
     stateCell = try arena.carve(SessionState.self, 1, "session state")
     adapterCell = try arena.carve(AdapterSet.self, 1, "the session's adapters")
     tokens = try arena.carve(Int32.self, context, "the session's tokens")
-    logits = try arena.carve(Float.self, d.vocabulary, "logits")
+    logitRows = try arena.carve(
+      Float.self,
+      Checked.multiply(settings.tokens, Session.logitStride(d), "logits") + d.vocabulary, "logits")
     hidden = try arena.carve(
       Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
     cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
     sampler = try Sampler(
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
-    text = try TextStage(&arena)
+    text = try TextStage(&arena, tokens: settings.records)
+    drafts = try Drafts(&arena, settings)
     if !arena.isMeasuring {
       stateCell.base.initialize(to: state)
       adapterCell.base.initialize(to: AdapterSet())
     }
+  }
+
+  static func logitStride(_ d: Dimensions) -> Int { (d.vocabulary + 15) & ~15 }
+
+  var logitStride: Int { Session.logitStride(loaded.pointee.model.dimensions) }
+
+  /// The logits from which the next token is sampled.
+  var logits: Buffer<Float> {
+    Buffer(
+      base: logitRows + logitRow * logitStride, count: loaded.pointee.model.dimensions.vocabulary)
   }
 
   package var state: SessionState { stateCell[0] }
@@ -123,6 +145,7 @@ package struct Session {
       model: UnsafePointer(loaded.pointee.cell.base),
       workspace: loaded.pointee.workspace, pool: pool, isFloat: loaded.pointee.options.isFloat,
       hidden: hidden.base)
+    drafts.index.clear()
     reset()
   }
 
@@ -134,6 +157,9 @@ package struct Session {
     tokenCount = 0
     passRows = 0
     hasLogits = false
+    logitRow = 0
+    drafts.list = DraftList(countMax: 0)
+    drafts.learned = 0
     generation = nil
     last = .nothing
     isTurnOpen = false

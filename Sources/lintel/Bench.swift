@@ -15,6 +15,7 @@ struct Bench: ParsableCommand {
   @Option(name: [.customShort("r"), .long], help: "Runs; medians are reported.") var runs = 5
   @Flag(name: .long, help: "One JSON object.") var json = false
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
   func validate() throws {
@@ -27,6 +28,7 @@ struct Bench: ParsableCommand {
     var settings = pass.settings
     settings.context = pass.context ?? prompt + generate + 1
     settings.adapters = try adapters.choices()
+    settings.draftTokens = drafts.draft
     // A host knows its budget beforehand: planning is not part of becoming ready.
     settings.budget = try Runtime.plan(path: file.model, settings).total_bytes
     var ready: [Double] = []
@@ -49,6 +51,7 @@ struct Bench: ParsableCommand {
       options.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
       options.max_tokens = UInt32(generate)
       options.flags = LINTEL_GENERATE_RAW | LINTEL_GENERATE_IGNORE_END
+      options.draft = drafts.flags
       var result = lintel_result()
       result.struct_size = UInt32(MemoryLayout<lintel_result>.size)
       try check { lintel_session_generate(session, &options, nil, nil, &result, $0) }

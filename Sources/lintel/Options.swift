@@ -51,6 +51,21 @@ struct PassOptions: ParsableArguments {
   }
 }
 
+/// `--draft N`
+struct DraftOptions: ParsableArguments {
+  @Option(name: .long, help: "Most guesses a pass; 0 drafts nothing. The text stays the same.")
+  var draft = 0
+
+  @Flag(name: .long, help: "Guess whether it pays or not.")
+  var ungated = false
+
+  func validate() throws {
+    if draft < 0 || draft > 16 { throw ValidationError("--draft must be 0 to 16.") }
+  }
+
+  var flags: UInt32 { ungated ? LINTEL_DRAFT_UNGATED : 0 }
+}
+
 /// `--adapter FILE[:scale]`
 struct AdapterOptions: ParsableArguments {
   @Option(

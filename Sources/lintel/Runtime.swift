@@ -32,6 +32,7 @@ struct EngineSettings {
   var sessions = 1
   var budget: UInt64?
   var adapters: [AdapterChoice] = []
+  var draftTokens = 0
 }
 
 /// An engine with one open model.
@@ -95,6 +96,7 @@ final class Runtime {
     o.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     o.context_tokens = UInt32(s.context ?? 0)
     o.cache = s.cache
+    o.draft_tokens = UInt32(s.draftTokens)
     return o
   }
 

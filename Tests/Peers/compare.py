@@ -1,0 +1,449 @@
+"""Lintel beside llama.cpp on the same files, in alternating processes: the tables of the README here.
+
+    compare.py --models FOLDER --work FOLDER [SECTION...] [--runs N] [--output results.json]
+
+Sections: table lengths rows depth adapters together kernels. Each is measured now and replaces what the
+output file holds of it; the report is made from the whole file. `run` beside this file sets up all that
+it needs.
+"""
+
+import argparse
+import datetime
+import json
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+ENGINES = ["lintel", "llama.cpp"]
+
+# Least ratios that hold: decode, prefill, then at most: private memory, time to ready.
+BARS = {
+    "qwen35-0.8b-q4_k_m": (1.5, 2.0, 0.25, 0.25),
+    "kimi-linear-edge-q4_k_m": (1.5, 2.0, 0.25, 0.25),
+    "kimi-linear-mini-q4_0": (1.5, 1.7, 0.5, 0.25),
+}
+LENGTHS = [1, 2, 3, 7, 16, 33, 64, 100, 512, 1000]
+DEPTHS = [16, 4096, 32768, 131072]
+
+
+class Bench:
+    def __init__(self, options):
+        self.models = Path(options.models)
+        self.work = Path(options.work)
+        self.runs = options.runs
+        self.options = options
+
+    def model(self, name):
+        return str(self.models / f"{name}.gguf")
+
+    def command(self, engine, model, threads, context, *words):
+        driver = {"lintel": "lintel_driver", "llama.cpp": "llama_driver"}[engine]
+        return [str(self.work / driver), self.model(model), str(threads), str(context), *words]
+
+    def once(self, engine, model, threads, context, *words):
+        """One process: {work: its record}, "ready" among them."""
+        done = subprocess.run(
+            self.command(engine, model, threads, context, *words), capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{engine} on {model}: {done.stderr.strip()}")
+        return {r["work"]: r for r in map(json.loads, done.stdout.splitlines())}
+
+    def alternate(self, model, threads, context, *words, runs=None, engines=ENGINES):
+        """Medians over processes of all engines in turn: {engine: {work: {"rate", "seconds", ..}}}."""
+        runs = runs or self.runs
+        records = {e: [] for e in engines}
+        for run in range(runs):
+            for e in engines if run % 2 == 0 else engines[::-1]:
+                records[e].append(self.once(e, model, threads, context, *words))
+        return {e: summary(records[e]) for e in engines}
+
+
+def summary(records):
+    out = {"memory_kb": max(w["private_kb"] for r in records for w in r.values() if "private_kb" in w)}
+    for work in records[0]:
+        seconds = [r[work]["seconds"] for r in records]
+        entry = dict(records[0][work], seconds=statistics.median(seconds), all_seconds=seconds)
+        if "tokens" in entry:
+            entry["rate"] = entry["tokens"] / entry["seconds"]
+        out[work] = entry
+    return out
+
+
+def table(b):
+    rows = []
+    for model in BARS:
+        if b.options.only not in (None, model):
+            continue
+        for threads in (2, 1):
+            r = b.alternate(model, threads, 2048, "decode:16:64", "prefill:512")
+            rows.append({"model": model, "threads": threads, **r})
+            say(table_text([rows[-1]], heading=len(rows) == 1))
+    return rows
+
+
+def ratios(row):
+    ours, theirs = row["lintel"], row["llama.cpp"]
+    return (
+        ours["decode:16:64"]["rate"] / theirs["decode:16:64"]["rate"],
+        ours["prefill:512"]["rate"] / theirs["prefill:512"]["rate"],
+        ours["memory_kb"] / theirs["memory_kb"],
+        ours["ready"]["seconds"] / theirs["ready"]["seconds"],
+    )
+
+
+def table_text(rows, heading=True):
+    lines = []
+    if heading:
+        lines += [
+            "| model | threads | decode tok/s | prefill tok/s | private MB | ready ms |",
+            "| --- | --- | --- | --- | --- | --- |"]
+    for row in rows:
+        cells = []
+        bars = BARS[row["model"]]
+        for k, ratio in enumerate(ratios(row)):
+            ours, theirs = (
+                (row[e]["decode:16:64"]["rate"], row[e]["prefill:512"]["rate"],
+                 row[e]["memory_kb"] * 1024 / 1e6, row[e]["ready"]["seconds"] * 1e3)[k]
+                for e in ENGINES)
+            fails = ratio < bars[k] if k < 2 else ratio > bars[k]
+            mark = " **misses %g**" % bars[k] if fails else ""
+            cells.append(f"{ours:.4g} / {theirs:.4g} = {ratio:.3g}x{mark}")
+        lines.append(f"| {row['model']} | {row['threads']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def lengths(b):
+    words = [f"prefill:{n}" for n in LENGTHS]
+    rows = []
+    for model in BARS:
+        r = b.alternate(model, 2, 2048, "prefill:16", *words)
+        rows.append({"model": model, **{e: {n: r[e][f"prefill:{n}"]["rate"] for n in LENGTHS} for e in r}})
+    return rows
+
+
+def lengths_text(rows):
+    lines = ["| tokens/s of a prompt of | " + " | ".join(map(str, LENGTHS)) + " |",
+             "| --- |" + " --- |" * len(LENGTHS)]
+    for row in rows:
+        for e in ENGINES:
+            rates = {int(n): v for n, v in row[e].items()}
+            lines.append(f"| {row['model']}, {e} | " + " | ".join(f"{rates[n]:.4g}" for n in LENGTHS) + " |")
+    return "\n".join(lines)
+
+
+def rows(b):
+    counts = [1, 2, 3, 4, 5, 6, 8, 16]
+    words = [f"rows:{n}:24" for n in counts]
+    out = []
+    for model in BARS:
+        for threads in (2, 1):
+            r = b.alternate(model, threads, 2048, "rows:1:8", *words)
+            passes = {e: {n: r[e][f"rows:{n}:24"]["seconds"] / 24 for n in counts} for e in r}
+            out.append({
+                "model": model, "threads": threads,
+                **{e: {n: t / passes[e][1] for n, t in passes[e].items()} for e in passes}})
+    return out
+
+
+def rows_text(rows):
+    counts = [1, 2, 3, 4, 5, 6, 8, 16]
+    lines = ["| time of a pass over n rows / over 1, n = | threads | " + " | ".join(map(str, counts)) + " |",
+             "| --- | --- |" + " --- |" * len(counts)]
+    for row in rows:
+        for e in ENGINES:
+            c = {int(n): v for n, v in row[e].items()}
+            lines.append(
+                f"| {row['model']}, {e} | {row['threads']} | " + " | ".join(f"{c[n]:.2f}" for n in counts) + " |")
+    return "\n".join(lines)
+
+
+def together(b):
+    model = "qwen35-0.8b-q4_k_m"
+    out = []
+    for threads in (2, 1):
+        one = b.alternate(model, threads, 1024, "sessions=1", "together:32")
+        for count in (2, 4, 8):
+            many = b.alternate(model, threads, 1024, f"sessions={count}", "together:32")
+            out.append({
+                "model": model, "threads": threads, "sessions": count,
+                **{e: {"alone": one[e]["together:32"]["rate"], "together": many[e]["together:32"]["rate"]}
+                   for e in ENGINES}})
+    return out
+
+
+def together_text(rows):
+    lines = ["| sessions | threads | engine | one alone tok/s | all together tok/s | gain |",
+             "| --- | --- | --- | --- | --- | --- |"]
+    for row in rows:
+        for e in ENGINES:
+            a, t = row[e]["alone"], row[e]["together"]
+            lines.append(f"| {row['sessions']} | {row['threads']} | {e} | {a:.4g} | {t:.4g} | {t / a:.2f}x |")
+    return "\n".join(lines)
+
+
+def adapters(b):
+    model = "qwen35-0.8b-q4_k_m"
+    out = []
+    for rank in (8, 16):
+        file = b.work / f"{model}-lora{rank}.gguf"
+        if not file.exists():
+            subprocess.run(
+                [sys.executable, str(HERE / "make_models.py"), "--adapter", b.model(model), str(rank), str(file)],
+                check=True)
+        for threads in (2, 1):
+            without = b.alternate(model, threads, 1024, "decode:16:48", "prefill:512")
+            with_it = b.alternate(model, threads, 1024, f"adapter={file}", "decode:16:48", "prefill:512")
+            out.append({
+                "model": model, "threads": threads, "rank": rank,
+                **{e: {w: with_it[e][w]["seconds"] / without[e][w]["seconds"] - 1
+                       for w in ("decode:16:48", "prefill:512")} for e in ENGINES}})
+    return out
+
+
+def adapters_text(rows):
+    lines = ["| rank | threads | engine | added to a decoded token | added to a prompt of 512 |",
+             "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        for e in ENGINES:
+            d, p = row[e]["decode:16:48"], row[e]["prefill:512"]
+            lines.append(f"| {row['rank']} | {row['threads']} | {e} | {100 * d:.1f} % | {100 * p:.1f} % |")
+    return "\n".join(lines)
+
+
+def kernels(b):
+    """In-cache rates per core, read bandwidth, and what decode makes of them."""
+    bench = str(ROOT / ".build/release/KernelBench")
+    text = subprocess.run(
+        [bench, "f32,q4_0,q8_0,q4_k,q6_k", "1024", "0.25", "1,4,64"], capture_output=True, text=True, check=True).stdout
+    rates = {}
+    for line in text.splitlines():
+        m = re.match(r"\s*(\w+)\s+(baseline|wide)\s+([\d.]+) \(([\d.]+)\)\s+([\d.]+) \(([\d.]+)\)\s+([\d.]+) \(([\d.]+)\)", line)
+        if m:
+            rates.setdefault(m[1], {})[m[2]] = {"gb_per_s": float(m[3]), "gmac_4": float(m[6]), "gmac_64": float(m[8])}
+    bandwidth = json.loads(subprocess.run([str(b.work / "bandwidth")], capture_output=True, text=True, check=True).stdout)
+    decode = []
+    for model in BARS:
+        needed = weight_bytes(b.model(model))
+        ideal = 0.0
+        for kind, count in needed.items():
+            level = rates[kind].get("wide") or rates[kind]["baseline"]
+            ideal += count / (level["gb_per_s"] * 1e9)
+        for threads in (2, 1):
+            r = b.alternate(model, threads, 2048, "decode:16:64", engines=["lintel"])
+            rate = r["lintel"]["decode:16:64"]["rate"]
+            decode.append({
+                "model": model, "threads": threads, "bytes_per_token": sum(needed.values()), "rate": rate,
+                "ideal_rate": threads / ideal, "fraction": rate * ideal / threads})
+    return {"rates": rates, "bandwidth": bandwidth["gb_per_s"], "decode": decode}
+
+
+def weight_bytes(path):
+    """Bytes of weights that one decoded token reads, by type."""
+    import gguf
+
+    reader = gguf.GGUFReader(path)
+    names = {t.name for t in reader.tensors}
+    architecture = reader.fields["general.architecture"].contents()
+
+    def count(key):
+        field = reader.fields.get(f"{architecture}.{key}")
+        return field.contents() if field else 1
+
+    share = count("expert_used_count") / count("expert_count")
+    out = {}
+    for t in reader.tensors:
+        if len(t.shape) < 2 or "conv1d" in t.name or t.name.endswith("ssm_a"):
+            continue
+        if t.name == "token_embd.weight" and "output.weight" in names:
+            continue
+        part = share if "_exps." in t.name else 1
+        kind = t.tensor_type.name.lower()
+        out[kind] = out.get(kind, 0) + part * t.n_bytes
+    return out
+
+
+def kernels_text(k):
+    lines = ["| in cache, one core | GB/s of weights, 1 row | GMAC/s, 4 rows | GMAC/s, 64 rows |",
+             "| --- | --- | --- | --- |"]
+    for kind, levels in k["rates"].items():
+        for level, v in levels.items():
+            lines.append(f"| {kind} {level} | {v['gb_per_s']} | {v['gmac_4']} | {v['gmac_64']} |")
+    lines += ["", "Sequential reads: %.1f GB/s with one thread, %.1f with two." % tuple(k["bandwidth"]), "",
+              "| decode | threads | MB of weights per token | tok/s | of what the in-cache rates would give |",
+              "| --- | --- | --- | --- | --- |"]
+    for d in k["decode"]:
+        lines.append(
+            f"| {d['model']} | {d['threads']} | {d['bytes_per_token'] / 1e6:.1f} | {d['rate']:.1f} | {100 * d['fraction']:.0f} % |")
+    return "\n".join(lines)
+
+
+def depth(b):
+    model = "kimi-linear-edge-q4_k_m"
+    wanted = [d for d in DEPTHS if d <= b.options.deepest]
+    context = max(wanted) + 4096
+    words = []
+    for d in wanted:
+        words += [] if d == wanted[0] else ["wait", f"fill:{d}", "wait"]
+        words.append(f"depth:{d}:32")
+    out = {"model": model, "threads": 2, "context": context, "depths": wanted}
+    running = {e: subprocess.Popen(
+        b.command(e, model, 2, context, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for e in ENGINES}
+
+    def go_on(e):
+        running[e].stdin.write("\n")
+        running[e].stdin.flush()
+
+    def record(e, work):
+        while True:
+            line = running[e].stdout.readline()
+            if not line:
+                sys.exit(f"{e} ended early at depth")
+            r = json.loads(line)
+            if r["work"] == work:
+                return r
+
+    for e in ENGINES:
+        r = record(e, f"depth:{wanted[0]}:32")
+        out.setdefault(e, {})[wanted[0]] = r["tokens"] / r["seconds"]
+    for d in wanted[1:]:
+        for e in ENGINES:
+            record(e, "waiting")
+            go_on(e)
+            record(e, "waiting")
+        if b.options.pause:
+            say(f"filled to {d}; waiting for a line before measuring")
+            sys.stdin.readline()
+        for e in ENGINES:
+            go_on(e)
+            r = record(e, f"depth:{d}:32")
+            out[e][d] = r["tokens"] / r["seconds"]
+    for e in ENGINES:
+        running[e].stdin.close()
+        running[e].wait()
+    return out
+
+
+def depth_text(d):
+    lines = ["| position | lintel tok/s | llama.cpp tok/s | ratio |", "| --- | --- | --- | --- |"]
+    for n in d["depths"]:
+        a, c = (by_number(d[e])[n] for e in ENGINES)
+        lines.append(f"| {n} | {a:.1f} | {c:.1f} | {a / c:.2f}x |")
+    return "\n".join(lines)
+
+
+def by_number(d):
+    return {int(k): v for k, v in d.items()}
+
+
+def picture(d, path):
+    """Time per token over position, as SVG."""
+    width, height, left, bottom = 640, 360, 60, 50
+    depths = d["depths"]
+    times = {e: [1e3 / by_number(d[e])[n] for n in depths] for e in ENGINES}
+    top = max(max(t) for t in times.values()) * 1.1
+
+    def x(n):
+        return left + (width - left - 20) * n / max(depths)
+
+    def y(ms):
+        return height - bottom - (height - bottom - 30) * ms / top
+
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+           'font-family="sans-serif" font-size="13">',
+           f'<rect width="{width}" height="{height}" fill="white"/>',
+           f'<path d="M{left} 30V{height - bottom}H{width - 20}" fill="none" stroke="#444"/>']
+    for n in depths:
+        label = "0" if n < 100 else f"{n // 1024}k"
+        out.append(f'<text x="{x(n):.0f}" y="{height - bottom + 18}" text-anchor="middle" fill="#444">{label}</text>')
+    for k in range(5):
+        ms = top * k / 4
+        out.append(f'<text x="{left - 6}" y="{y(ms) + 4:.0f}" text-anchor="end" fill="#444">{ms:.0f}</text>')
+        out.append(f'<path d="M{left} {y(ms):.1f}H{width - 20}" stroke="#ddd"/>')
+    for e, colour in zip(ENGINES, ("#c2410c", "#475569")):
+        points = " ".join(f"{x(n):.1f},{y(t):.1f}" for n, t in zip(depths, times[e]))
+        out.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
+        for n, t in zip(depths, times[e]):
+            out.append(f'<circle cx="{x(n):.1f}" cy="{y(t):.1f}" r="3.5" fill="{colour}"/>')
+        out.append(f'<text x="{width - 24}" y="{y(times[e][-1]) - 9:.0f}" text-anchor="end" fill="{colour}">{e}</text>')
+    out.append(f'<text x="{left}" y="18" fill="#222">Milliseconds per decoded token, {d["model"]}, 2 threads</text>')
+    out.append(f'<text x="{(left + width - 20) / 2:.0f}" y="{height - 10}" text-anchor="middle" fill="#444">position in the conversation</text>')
+    out.append("</svg>")
+    path.write_text("\n".join(out) + "\n")
+
+
+SECTIONS = {
+    "table": (table, table_text, "Bars"),
+    "lengths": (lengths, lengths_text, "Prompt lengths, 2 threads"),
+    "rows": (rows, rows_text, "Several rows in one pass"),
+    "together": (together, together_text, "Sessions together"),
+    "adapters": (adapters, adapters_text, "LoRA adapters on every linear map"),
+    "kernels": (kernels, kernels_text, "Kernels and memory"),
+    "depth": (depth, depth_text, "Decode at depth, 2 threads"),
+}
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def machine(b):
+    with open("/proc/cpuinfo") as f:
+        info = f.read()
+    name = re.search(r"model name\s*:\s*(.*)", info)
+    family = re.search(r"cpu family\s*:\s*(\d+)", info)
+    number = re.search(r"^model\s*:\s*(\d+)", info, re.M)
+    wide = "AVX-512 VNNI" if "avx512_vnni" in info else "AVX2"
+    mini = "kimi-linear-mini-q4_0"
+    ready = {e: b.once(e, mini, 1, 64)["ready"] for e in ENGINES}
+    revision = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    python = subprocess.run(
+        [sys.executable, "-m", "pip", "show", "llama-cpp-python"], capture_output=True, text=True).stdout
+    package = re.search(r"Version: (\S+)", python)
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": f"{name[1] if name else '?'} (family {family[1]}, model {number[1]}, {wide})",
+        "lintel": f"{ready['lintel']['version']} at {revision}",
+        "llama.cpp": f"{ready['llama.cpp']['version']}, of llama-cpp-python {package[1] if package else '?'}",
+        "llama.cpp system": ready["llama.cpp"]["system"],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("sections", nargs="*")
+    parser.add_argument("--models", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--output", default="results.json")
+    parser.add_argument("--only", help="of the table: this model")
+    parser.add_argument("--deepest", type=int, default=32768)
+    parser.add_argument("--pause", action="store_true")
+    parser.add_argument("--report", action="store_true", help="only print the file")
+    options = parser.parse_args()
+    if unknown := [s for s in options.sections if s not in SECTIONS]:
+        sys.exit(f"no section {unknown[0]}")
+    b = Bench(options)
+    output = Path(options.output)
+    results = json.loads(output.read_text()) if output.exists() else {}
+    if not options.report:
+        results["machine"] = machine(b)
+        for name in options.sections or SECTIONS:
+            results[name] = SECTIONS[name][0](b)
+            output.write_text(json.dumps(results, indent=1) + "\n")
+    for key, value in results.get("machine", {}).items():
+        say(f"{key}: {value}")
+    for name, (_, text, title) in SECTIONS.items():
+        if name in results:
+            say(f"\n## {title}\n\n{text(results[name])}")
+    if "depth" in results:
+        picture(results["depth"], output.with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()
