@@ -87,6 +87,11 @@ let package = Package(
       name: "CcJSON", path: "Sources/CcJSON", pkgConfig: "libcjson",
       providers: [.apt(["libcjson-dev"])]),
     layer("Deployment", ["CLintel", "CPlatform", "CcJSON", "LintelCore", "LintelText"]),
+    .systemLibrary(
+      name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg62-turbo-dev"])]),
     // Ordinary Swift, for the tool only.
     .target(
       name: "LintelQuantise",
@@ -96,7 +101,8 @@ let package = Package(
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise",
+        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise", "CPNG",
+        "CJPEG",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),
@@ -108,6 +114,8 @@ let package = Package(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),
     suite("Parity", ["CLintel", "LintelExports"]),
+    suite(
+      "Vision", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
     suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
   ]
 )

@@ -84,7 +84,7 @@ package struct ImageNetwork: BitwiseCopyable {
   private(set) var outputNorm: NormWeights?
   private(set) var output: Affine?
   /// The quantised forms of activations that its matrices ask for.
-  private(set) var forms = Activations.Forms.floats
+  let forms: Activations.Forms
 
   package var featureCount: Int {
     parameters.stages[parameters.stageCount - 1].width
@@ -94,6 +94,12 @@ package struct ImageNetwork: BitwiseCopyable {
   /// Carves what the header alone decides.
   package init(arena: inout Arena, container: Container) throws(Failure) {
     parameters = try ImageParameters(container)
+    var forms = Activations.Forms.floats
+    var cursor = container.tensors()
+    while let entry = try cursor.next() {
+      forms = forms.union(Activations.forms(for: entry.format, float: false))
+    }
+    self.forms = forms
     directory = try TensorDirectory(arena: &arena, count: container.tensorCount)
     if !arena.isMeasuring { try directory.index(container) }
     stages = try arena.carve(ImageStage.self, parameters.stageCount, "stages")
@@ -126,10 +132,6 @@ package struct ImageNetwork: BitwiseCopyable {
     if p.isSwin { outputNorm = try binder.norm(-1, "output_norm", featureCount) }
     output = try binder.affine(-1, "output", columns: featureCount, rows: p.labels.count)
     try binder.refuseUnused()
-    for i in 0..<directory.slots.count {
-      forms = forms.union(
-        Activations.forms(for: directory.slots[i].entry.format, float: false))
-    }
   }
 
   private func bindStage(
