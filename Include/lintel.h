@@ -7,6 +7,7 @@
  *               its adapter slots hold LoRA adapters, which sessions choose from
  *       grammar   what an answer must fit: compiled for the model, shared by its sessions
  *       session   one conversation: recurrent state, attention cache, sampler. One timeline
+ *     image model   one GGUF file that sorts pictures into classes, and the buffers of one pass
  *
  * A complete program (without error handling):
  *
@@ -111,6 +112,9 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_UNSATISFIABLE (-62) /* nothing can satisfy the schema or grammar */
 #define LINTEL_ERR_GRAMMAR_SIZE (-63) /* a grammar goes beyond its limits or grammar_bytes */
 
+#define LINTEL_ERR_PICTURE (-70)      /* a picture's size or stride is impossible, or beyond a limit */
+#define LINTEL_ERR_INPUT_SIZE (-71)   /* an input that an image network or its buffers cannot take */
+
 /* What went wrong, in the caller's memory. Written on failure only. */
 typedef struct lintel_error {
   uint32_t struct_size;
@@ -134,6 +138,7 @@ typedef struct lintel_engine lintel_engine;
 typedef struct lintel_model lintel_model;
 typedef struct lintel_session lintel_session;
 typedef struct lintel_grammar lintel_grammar;
+typedef struct lintel_image_model lintel_image_model;
 
 /* ---- Options ---- */
 
@@ -567,7 +572,8 @@ lintel_status lintel_session_reset(lintel_session *session, lintel_error *error)
  * `session`; NULL ends that. The draft session must have been created with rewind_tokens of at least
  * the other's draft_tokens; its memory is its own, planned like any session's. While it is lent all
  * calls on it answer BUSY; it is given back when `session` gets another one, or none, or is destroyed.
- * It reads what `session` reads, in steps of its own. lintel_step_many does not ask it.
+ * It reads what `session` reads, in steps of its own, and some guesses; reset it afterwards.
+ * lintel_step_many does not ask it.
  * Errors leave both as they were: ARGUMENT (no draft_tokens, too few rewind_tokens, another engine, the
  * same session, one that has a draft session itself), UNSUPPORTED (another vocabulary), STATE (an
  * unfinished generation), BUSY (in use or lent). The vocabularies are compared token by token. */
@@ -761,7 +767,8 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  * attention cache, logits, whether a turn is open, and which adapters with which scales the session
  * has. Not the options of a generation, nor marks. They are taken between generations: STATE while one
  * is unfinished (cancel it, or step it to its end) or, where the state is copied from, while a pass
- * over a chunk is (step once more). Nothing is allocated or mapped.
+ * over a chunk is (step once more). lintel_session_rewind_tokens cannot take back what was read before
+ * one of them. Nothing is allocated or mapped.
  *
  * A snapshot begins with its format version, the identity of its model, the hashes and scales of its
  * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
@@ -972,6 +979,145 @@ lintel_status lintel_deployment_tools(const lintel_deployment *deployment, const
  * lintel_session_reset; an unfinished generation is given up. */
 lintel_status lintel_deployment_restart(const lintel_deployment *deployment,
                                         const char *session_name, lintel_error *error);
+
+/* ---- Images ----
+ *
+ * An image model is a PolaFormer (pvt or swin) in a GGUF file of architecture `polaformer`. Pictures
+ * go in as RGB of 8 bits a channel, whatever their size: they are resized (bicubically, smoothed where
+ * they shrink, as PIL does) to the network's input and normalised inside the engine's memory. Classes
+ * and features come out. It is a handle of its own, under the engine's budget, and holds all that a
+ * pass needs: from open to close nothing is allocated, mapped or freed.
+ *
+ * An image model belongs to one thread at a time; a second one gets LINTEL_ERR_BUSY. It takes turns,
+ * unit by unit, with the sessions of its engine. */
+
+typedef struct lintel_image_options {
+  uint32_t struct_size;
+  uint32_t load;         /* LINTEL_LOAD_... */
+  uint32_t input_width;  /* pixels of the largest input; default: the input_height if that is set, */
+  uint32_t input_height; /* else what the file was trained for; and the other way round */
+  uint32_t flags;        /* LINTEL_MODEL_FLOAT_ACTIVATIONS or 0 */
+  uint32_t reserved0;
+  lintel_progress_fn progress; /* for prefault and locked */
+  void *progress_user;
+  uint64_t reserved[4];
+} lintel_image_options;
+#define LINTEL_IMAGE_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_image_options), 0, 0, 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
+
+/* The exact number of bytes that one image model will take with its engine, before anything is
+ * reserved: scratch_bytes are activations, model_bytes the rest. Maps the file and unmaps it. The
+ * file's header is checked as by lintel_image_open, its tensors are not. Any thread. */
+lintel_status lintel_image_plan(const char *path, const lintel_engine_options *engine_options,
+                                const lintel_image_options *options, lintel_memory *out_memory,
+                                lintel_error *error);
+
+/* CONSTRUCTOR. Maps the file at `path` and checks all of it that will be used.
+ * Errors: those of lintel_model_open; INPUT_SIZE if the network cannot take the input. */
+lintel_status lintel_image_open(lintel_engine *engine, const char *path,
+                                const lintel_image_options *options,
+                                lintel_image_model **out_model, lintel_error *error);
+
+/* The same, from bytes that the host keeps readable and unchanged until lintel_image_close. `bytes`
+ * must be 64-byte aligned. */
+lintel_status lintel_image_open_bytes(lintel_engine *engine, const void *bytes,
+                                      uint64_t byte_count, const lintel_image_options *options,
+                                      lintel_image_model **out_model, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while another thread is in it. NULL is ignored. */
+lintel_status lintel_image_close(lintel_image_model *model);
+
+typedef struct lintel_image_info {
+  uint32_t struct_size;
+  uint32_t class_count;
+  uint32_t feature_count;
+  uint32_t input_width;   /* of the largest input */
+  uint32_t input_height;
+  uint32_t image_size;    /* the edge of the square input that it was trained for */
+  uint32_t stage_count;
+  uint32_t block_count;
+  uint64_t parameter_count;
+  uint64_t file_bytes;
+  const char *variant;    /* "pvt" or "swin"; static string */
+  char name[128];         /* general.name, cut to fit, NUL-terminated */
+  char licence[64];       /* general.license, likewise */
+  uint64_t reserved[4];
+} lintel_image_info;
+
+/* Facts about an open image model. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_image_get_info(const lintel_image_model *model, lintel_image_info *out_info);
+
+/* The label of a class, in the file's own bytes: valid until the model is closed, not NUL-terminated.
+ * ARGUMENT if there is no such class. Takes longer the higher the class. Any thread. */
+lintel_status lintel_image_label(const lintel_image_model *model, uint32_t class_index,
+                                 const char **out_label, size_t *out_label_bytes);
+
+#define LINTEL_IMAGE_STRETCH 0 /* the whole picture, stretched to the input */
+#define LINTEL_IMAGE_CROP 1    /* the middle 7/8 of both directions: how the authors evaluate */
+
+typedef struct lintel_image_run_options {
+  uint32_t struct_size;
+  uint32_t fit;          /* LINTEL_IMAGE_STRETCH or _CROP */
+  uint32_t input_width;  /* of this input, at most the model's; defaults as in lintel_image_options, */
+  uint32_t input_height; /* or the model's largest */
+  uint32_t top_count;    /* classes in the result; default 5, at most 16 */
+  uint32_t reserved0;
+  uint64_t reserved[2];
+} lintel_image_run_options;
+#define LINTEL_IMAGE_RUN_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_image_run_options), 0, 0, 0, 0, 0, { 0, 0 } }
+
+typedef struct lintel_image_class {
+  uint32_t index;
+  float logit;
+  float probability;  /* under the softmax of all logits */
+  uint32_t reserved0;
+  const char *label;  /* as from lintel_image_label */
+  size_t label_bytes;
+} lintel_image_class;
+
+/* What came of a picture. The pointers are into the model's memory, valid until its next begin, run or
+ * close. */
+typedef struct lintel_image_result {
+  uint32_t struct_size;
+  uint32_t class_count;
+  uint32_t feature_count;
+  uint32_t top_count;        /* of `top`, at most class_count */
+  const float *logits;       /* [class_count] */
+  const float *features;     /* [feature_count] what the last layer sees */
+  uint64_t elapsed_ns;       /* of all units of work */
+  uint64_t longest_step_ns;  /* the longest unit */
+  lintel_image_class top[16]; /* highest logit first; equal ones in order of class */
+  uint64_t reserved[2];
+} lintel_image_result;
+
+/* Reads a picture and starts a pass over it: nothing but the resizing is computed yet, and the pixels
+ * are the host's again when it returns. Gives up a pass under way.
+ *   pixels        rows of width * 3 bytes, red first, each stride_bytes after the one before
+ *   width, height 1 to 16384
+ *   stride_bytes  at least 3 * width
+ * Errors leave the model as it was: PICTURE, INPUT_SIZE, ARGUMENT. */
+lintel_status lintel_image_begin(lintel_image_model *model, const void *pixels, uint32_t width,
+                                 uint32_t height, uint64_t stride_bytes,
+                                 const lintel_image_run_options *options, lintel_error *error);
+
+/* Works for about `slice_us` microseconds and returns MORE, DONE or CANCELLED. The unit of work is the
+ * patches of a stage or one block; 0 does exactly one. STATE without a pass under way. */
+lintel_status lintel_image_step(lintel_image_model *model, uint64_t slice_us, lintel_error *error);
+
+/* The result of the last pass. `out_result`->struct_size must be set. STATE before it is done. */
+lintel_status lintel_image_get_result(lintel_image_model *model, lintel_image_result *out_result,
+                                      lintel_error *error);
+
+/* begin, step until DONE or CANCELLED, and the result, which may be NULL. */
+lintel_status lintel_image_run(lintel_image_model *model, const void *pixels, uint32_t width,
+                               uint32_t height, uint64_t stride_bytes,
+                               const lintel_image_run_options *options,
+                               lintel_image_result *out_result, lintel_error *error);
+
+/* Gives up the pass under way at its next unit of work; without one it does nothing. Any thread and
+ * signal handlers. The model must not be closed meanwhile. */
+lintel_status lintel_image_cancel(lintel_image_model *model);
 
 #ifdef __cplusplus
 }

@@ -91,6 +91,10 @@ struct SessionSpecification: BitwiseCopyable {
   var stopTokens = InlineArray<16, Int32>(repeating: 0)
   var stopTokenCount = 0
   var options = lintel_session_options()
+  /// The session that guesses for this one: its name, and its index; -1 for none.
+  var draftName: Bytes?
+  var draft = -1
+  var draftPlace = Place.whole
 }
 
 struct Specification {

@@ -186,10 +186,20 @@ extension Session {
       forward?.logits(into: places)
     }
     if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    endPass()
+  }
+
+  /// The states have read the rows of the pass. Guesses are of use only to a generation, and with the
+  /// logits behind them.
+  private mutating func endPass() {
     forward?.finish()
     passEnded(rows: passRows)
+    if generation == nil || !hasLogits { stateCell[0].dropLead() }
     passRows = 0
   }
+
+  /// Rows of the pass under way that are text.
+  private var textRows: Int { passRows == 0 ? 0 : passRows - drafts.list.count }
 
   private mutating func beginPass() {
     let chunk = loaded.pointee.options.chunk
@@ -221,27 +231,26 @@ extension Session {
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
       var row = max(first - position, 0)
-      while row < passRows {
+      let rows = textRows
+      while row < rows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
         // They are of `position` once the pass has ended.
-        hasLogits = row + 1 == passRows
+        hasLogits = row + 1 == rows
         if !receive(position + row, logits.base) {
           engine.pointee.takeTurn()
-          forward?.logits(row: passRows - 1, into: logits.base)
+          forward?.logits(row: rows - 1, into: logits.base)
           engine.pointee.endTurn()
           hasLogits = true
-          forward?.finish()
-          passRows = 0
+          endPass()
           drop(to: position)
           return .cancelled
         }
         row += 1
       }
-      if first >= position + passRows { hasLogits = false }
-      forward?.finish()
-      passRows = 0
+      if first >= position + rows { hasLogits = false }
+      endPass()
       if lt_exchange(cancelFlag.base, 0) != 0 {
         drop(to: position)
         return .cancelled
@@ -256,7 +265,7 @@ extension Session {
   }
 
   /// Runs the pass under way to its end.
-  mutating func endPass(_ engine: UnsafeMutablePointer<Engine>) {
+  mutating func completePass(_ engine: UnsafeMutablePointer<Engine>) {
     engine.pointee.takeTurn()
     while passRows > 0 { readUnit() }
     engine.pointee.endTurn()
@@ -266,7 +275,7 @@ extension Session {
   /// that the work is kept and the session stays whole.
   mutating func cancelled() throws(Failure) -> Status {
     if generation == nil {
-      drop(to: position + passRows - drafts.list.count)
+      drop(to: position + textRows)
       return .cancelled
     }
     try finish(.cancel)

@@ -168,6 +168,7 @@ extension Session {
     marks.forget(beyond: position)
     last = .text
     drafts.learned = min(drafts.learned, tokenCount)
+    marks.forget(beyond: position)
   }
 
   private func isTurnEnd(_ token: Int32) -> Bool {

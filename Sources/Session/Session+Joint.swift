@@ -131,7 +131,7 @@ extension Session {
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
     if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
-    if passRows > 0 { endPass(engine) }
+    if passRows > 0 { completePass(engine) }
     _ = takeVerified()
     if pending == 0 && generation != nil {
       let start = lt_now_ns()

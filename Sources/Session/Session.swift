@@ -180,9 +180,8 @@ package struct Session {
 
   /// Back to the state before any text. The adapters stay, the marks do not.
   package mutating func reset() {
-    stateCell[0].reset()
     forward?.finish()
-    stateCell[0].position = 0
+    stateCell[0].reset()
     tokenCount = 0
     passRows = 0
     hasLogits = false

@@ -164,7 +164,7 @@ static void full(void) {
   CHECK(engine_used.budget_bytes + used.deployment_bytes == used.budget_bytes);
 
   CHECK(lintel_deployment_get_info(d, &info) == LINTEL_OK);
-  CHECK(info.model_count == 2 && info.adapter_count == 2 && info.session_count == 3);
+  CHECK(info.model_count == 2 && info.adapter_count == 2 && info.session_count == 5);
   CHECK(lintel_deployment_model(d, "base", &base, NULL) == LINTEL_OK && base);
   CHECK(lintel_deployment_model(d, "other", &other, NULL) == LINTEL_OK && other && other != base);
   CHECK(lintel_deployment_model_at(d, 1, &name, &model) == LINTEL_OK && !strcmp(name, "other"));
@@ -174,7 +174,7 @@ static void full(void) {
   CHECK(lintel_deployment_session_at(d, 1, &name, &session) == LINTEL_OK);
   CHECK(!strcmp(name, "passenger") && session == passenger);
   CHECK(lintel_deployment_session_at(d, 2, &name, NULL) == LINTEL_OK && !strcmp(name, "guest"));
-  CHECK(lintel_deployment_session_at(d, 3, NULL, NULL) == LINTEL_ERR_ARGUMENT);
+  CHECK(lintel_deployment_session_at(d, 5, NULL, NULL) == LINTEL_ERR_ARGUMENT);
   CHECK(lintel_deployment_adapter_at(d, 0, &adapter) == LINTEL_OK && adapter.slot == 1);
   CHECK(!strcmp(adapter.name, "one") && adapter.model == base);
   CHECK(lintel_deployment_adapter_at(d, 1, &adapter) == LINTEL_OK && adapter.slot == 0);
@@ -212,6 +212,15 @@ static void full(void) {
   CHECK(lintel_deployment_session(d, "guest", &session, NULL) == LINTEL_OK);
   CHECK(lintel_session_position(session, &position) == LINTEL_OK && position.pending_tokens == 0);
   CHECK(lintel_deployment_generate_options(d, "guest", &o, NULL) == LINTEL_OK && !o.stops);
+
+  /* The pilot's copilot is lent. */
+  CHECK(lintel_deployment_session(d, "copilot", &session, NULL) == LINTEL_OK);
+  REFUSED(lintel_session_reset(session, &error), LINTEL_ERR_BUSY, "");
+  CHECK(lintel_deployment_session(d, "pilot", &session, NULL) == LINTEL_OK);
+  CHECK(lintel_session_feed_text(session, "Home.", 5, 0, NULL) == LINTEL_OK);
+  o.flags = LINTEL_GENERATE_IGNORE_END;
+  o.max_tokens = 8;
+  CHECK(lintel_session_generate(session, &o, NULL, NULL, NULL, &error) == LINTEL_DONE);
 
   /* What is left of the budget is the host's. */
   session = open_session(base, 64);
