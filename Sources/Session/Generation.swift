@@ -78,6 +78,9 @@ struct Generation {
   var sampled = 0
   /// Where the grammar's automaton stands.
   var grammarState: Int32 = Automaton.start
+  /// The byte before, and whether the answer has a blank behind its colons and commas.
+  var lastByte: UInt8 = 0
+  var writesBlanks = true
 }
 
 extension Session {

@@ -128,6 +128,13 @@ extension Session {
       throw Failure(.state, "token \(token) does not fit the grammar", needed: Int64(token))
     }
     g.grammarState = next
+    for i in 0..<n {
+      let b = text.bytes[i]
+      if g.lastByte == UInt8(ascii: ":") || g.lastByte == UInt8(ascii: ",") {
+        g.writesBlanks = b == 32
+      }
+      g.lastByte = b
+    }
   }
 
   /// Fills `mask` for the next token; how many it allows, or 2 for more.
@@ -186,13 +193,13 @@ extension Session {
 
   // MARK: Looking ahead
 
-  /// The tokens of the text that must come next, as the tokenizer writes it; empty where there is a
-  /// choice at once. The last one is left out if what follows might have become part of it. These are
-  /// what the model would have written by itself: drafts to be verified, not to be taken unseen.
+  /// The tokens of the text that must come next, optional blanks guessed, as the tokenizer writes it;
+  /// empty where there is a choice at once. The last one is left out if what follows might have become
+  /// part of it. These are drafts: to be verified, not to be taken unseen.
   package mutating func forcedTokens(into out: Buffer<Int32>) throws(Failure) -> Int {
     guard let g = generation, let grammar = g.options.grammar else { return 0 }
-    let (n, end) = grammar.pointee.grammar.automaton.forced(
-      g.grammarState, into: forcedBytes)
+    let (n, end) = grammar.pointee.grammar.automaton.likely(
+      g.grammarState, into: forcedBytes, writesBlanks: g.writesBlanks)
     if n == 0 { return 0 }
     let m = loaded.pointee
     var sink = TokenSink(out)

@@ -110,6 +110,57 @@ func masksAreThoseOfBruteForce(_ name: String) throws {
   }
 }
 
+/// LINTEL_VOCABULARY (a GGUF file) and LINTEL_TOOLS or LINTEL_SCHEMA: the time of a mask per step, along
+/// LINTEL_ANSWER spelled by the longest tokens, and in every state.
+@Test(.enabled(if: ProcessInfo.processInfo.environment["LINTEL_VOCABULARY"] != nil))
+func masksOfAFile() throws {
+  let environment = ProcessInfo.processInfo.environment
+  var reader = try MetadataReader(path: environment["LINTEL_VOCABULARY"] ?? "")
+  var store: Store?
+  let built = try processorTime { store = try Store(try reader.source(), bytes: 64 << 20) }
+  guard let store else { return }
+  let path = environment["LINTEL_TOOLS"] ?? environment["LINTEL_SCHEMA"] ?? ""
+  let text = try String(contentsOfFile: path, encoding: .utf8)
+  let before = store.arena.used
+  var grammar: Grammar?
+  let compiled = try processorTime {
+    grammar = try store.grammar(text, kind: environment["LINTEL_TOOLS"] == nil ? .jsonSchema : .tools)
+  }
+  guard let g = grammar else { return }
+  let m = buffer(UInt64.self, store.trie.words)
+  defer { free(m) }
+  func figures(_ states: [Int32]) -> String {
+    var times: [Double] = []
+    for s in states { times.append(processorTime { g.mask(s, into: m) } * 1e6) }
+    times.sort()
+    return String(
+      format: "median %.1f us, maximum %.1f us", times[times.count / 2], times[times.count - 1])
+  }
+  print(
+    "\(store.vocabulary.count) tokens: tree of \(store.trie.nodes.count) nodes, \(before) bytes,",
+    "odd walk \(store.trie.oddVisits), vocabulary and tree \(Int(built * 1000)) ms")
+  print(
+    "\(g.automaton.states.count) states, \(g.rows.count / store.trie.words) masks,",
+    "\(store.arena.used - before) bytes, compiled in \(String(format: "%.1f", compiled * 1000)) ms")
+  let answer = Array((environment["LINTEL_ANSWER"] ?? "").utf8)
+  var byBytes: [[UInt8]: Int] = [:]
+  for (id, bytes) in store.tokens.enumerated() where !bytes.isEmpty { byBytes[bytes] = id }
+  var states: [Int32] = []
+  var state = Automaton.start
+  var i = 0
+  while i < answer.count {
+    states.append(state)
+    var n = min(32, answer.count - i)
+    while n > 1 && byBytes[Array(answer[i..<i + n])] == nil { n -= 1 }
+    state = Array(answer[i..<i + n]).withBytes { g.advance(state, $0) }
+    #expect(state >= 0)
+    if state < 0 { return }
+    i += n
+  }
+  if !states.isEmpty { print("\(states.count) steps of the answer:", figures(states)) }
+  print("every state:", figures((0..<Int32(g.automaton.states.count)).map { $0 }))
+}
+
 @Test func memoryThatIsTooSmallIsRefusedWithNumbers() throws {
   let source = randomSource(merges: 5000, extra: 10, pre: "qwen35", seed: 4)
   let store = try Store(source, bytes: 4 << 20)
