@@ -1,6 +1,7 @@
 # make            build/liblintel.a, the shipped archive, and the lintel tool
 # make test       everything that proves them
 # make aarch64    build/aarch64/liblintel.a and the examples for 64-bit Arm Linux, cross-built
+# make headunit   build/headunit/linteld, the service in Examples/headunit; make test-headunit
 # make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -73,7 +74,7 @@ $(ARM)/exports.o: $(SOURCES)
 	  $(call swift_files,Sources/Exports)
 
 # libcjson's header is the same for every machine; the library itself is the target's.
-$(ARM)/deployment.o: $(ARM)/exports.o
+$(ARM)/configuration.o: $(ARM)/exports.o
 	mkdir -p $(ARM)/include
 	ln -sfn $(CJSON_HEADERS) $(ARM)/include/cjson
 	$(ARM_SWIFTC) $(ARM_MACHINE) -no-allocations -I Sources/CcJSON -Xcc -isystem -Xcc $(ARM)/include \
@@ -85,14 +86,14 @@ $(ARM)/wide.o: $(SOURCES)
 	  $(call swift_files,Sources/KernelsWide)
 	$(OBJCOPY) --keep-global-symbol=lt_product_wide $@
 
-$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(ARM)/deployment.o $(EXPORTS)
+$(ARM)/liblintel.a: $(ARM)/exports.o $(ARM)/wide.o $(ARM)/configuration.o $(EXPORTS)
 	$(ARM_TOOLS)ld -r --gc-sections $$($(engine_symbols) | sed 's/^/-u /') -o $(ARM)/whole.o \
 	  $(ARM)/exports.o $(ARM)/wide.o
 	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/lintel.o
 	$(ARM_TOOLS)ld -r --gc-sections $$($(deployment_symbols) | sed 's/^/-u /') -o $(ARM)/whole.o \
-	  $(ARM)/deployment.o
-	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/member.o
-	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o $(ARM)/member.o
+	  $(ARM)/configuration.o
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(EXPORTS) $(ARM)/whole.o $(ARM)/deployment.o
+	rm -f $@ $(ARM)/whole.o && $(AR) rcs $@ $(ARM)/lintel.o $(ARM)/deployment.o
 
 $(ARM)/%: Examples/%.c $(ARM)/liblintel.a
 	$(ARM_TOOLS)gcc $(CFLAGS) -static -IInclude $< $(ARM)/liblintel.a -lm -lpthread -o $@
@@ -108,13 +109,41 @@ $(ARM)/kernels: $(KERNEL_TEST) $(ARM)/exports.o $(ARM)/wide.o
 test-aarch64: aarch64 $(ARM)/kernels
 	Tests/run aarch64
 
+# The head unit's daemon: libmicrohttpd and libcjson; libsystemd and libmosquitto where they are.
+HEADUNIT := Examples/headunit
+HEADUNIT_FILES := $(wildcard $(HEADUNIT)/*.c $(HEADUNIT)/*.h)
+HEADUNIT_SYSTEMD := $(wildcard /usr/include/systemd/sd-journal.h)
+HEADUNIT_MOSQUITTO := $(wildcard /usr/include/mosquitto.h)
+HEADUNIT_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Werror -IInclude \
+  $(if $(HEADUNIT_SYSTEMD),-DLINTELD_SYSTEMD) $(if $(HEADUNIT_MOSQUITTO),-DLINTELD_MOSQUITTO)
+HEADUNIT_LIBRARIES := build/liblintel.a -lmicrohttpd -lcjson $(if $(HEADUNIT_SYSTEMD),-lsystemd) \
+  $(if $(HEADUNIT_MOSQUITTO),-lmosquitto) -lm -lpthread
+
+headunit: build/headunit/linteld
+
+build/headunit/linteld: $(HEADUNIT_FILES) build/liblintel.a
+	mkdir -p build/headunit
+	$(CC) -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -pie -Wl,-z,relro,-z,now \
+	  $(HEADUNIT_FLAGS) $(HEADUNIT)/*.c $(HEADUNIT_LIBRARIES) -o $@
+
+# With the address, leak and undefined-behaviour sanitizers, for the same tests.
+build/headunit/linteld-checked: $(HEADUNIT_FILES) build/liblintel.a
+	mkdir -p build/headunit
+	$(CC) -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer $(HEADUNIT_FLAGS) \
+	  $(HEADUNIT)/*.c $(HEADUNIT_LIBRARIES) -o $@
+
+test-headunit: headunit build/headunit/linteld-checked
+	$(HEADUNIT)/tests/run
+
 install: all
 	install -D -m 644 build/liblintel.a $(DESTDIR)$(PREFIX)/lib/liblintel.a
 	install -D -m 644 Include/lintel.h $(DESTDIR)$(PREFIX)/include/lintel.h
 	install -D -m 755 .build/release/lintel $(DESTDIR)$(PREFIX)/bin/lintel
 	install -D -m 644 Examples/Cabin/cabin.gguf $(DESTDIR)$(PREFIX)/share/lintel/cabin.gguf
+	install -D -m 644 Examples/deployment.schema.json \
+	  $(DESTDIR)$(PREFIX)/share/lintel/deployment.schema.json
 
 clean:
 	rm -rf build .build $(EMBEDDED)
 
-.PHONY: all tool examples test aarch64 test-aarch64 install clean
+.PHONY: all tool examples test aarch64 test-aarch64 headunit test-headunit install clean

@@ -113,7 +113,9 @@ let package = Package(
     suite(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),
-    suite("Parity", ["CLintel", "LintelExports"]),
+    suite(
+      "Parity",
+      ["CLintel", "LintelKernels", "LintelModel", "LintelSession", "LintelExports"]),
     suite(
       "Vision", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
     suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),

@@ -5,6 +5,7 @@
  *   engine    the budget: one block of memory, a pool of threads
  *     model     one memory-mapped GGUF file: weights, tokenizer. Immutable, shared by sessions;
  *               its adapter slots hold LoRA adapters, which sessions choose from
+ *       grammar   what an answer must fit: compiled for the model, shared by its sessions
  *       session   one conversation: recurrent state, attention cache, sampler. One timeline
  *     image model   one GGUF file that sorts pictures into classes, and the buffers of one pass
  *
@@ -83,7 +84,8 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_SYSTEM (-11)       /* a system call failed; needed is its errno */
 #define LINTEL_ERR_LIMIT (-12)        /* a number beyond what this engine supports */
 #define LINTEL_ERR_LOCK (-13)         /* memory could not be locked: RLIMIT_MEMLOCK */
-#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened or mapped; needed is errno */
+#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened, mapped, read or written; needed is
+                                         errno */
 #define LINTEL_ERR_FORMAT (-21)       /* the file breaks its format */
 #define LINTEL_ERR_TRUNCATED (-22)    /* the file ends too early */
 #define LINTEL_ERR_UNSUPPORTED (-23)  /* well-formed, but a feature that this engine lacks */
@@ -94,11 +96,21 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_TOKEN (-31)        /* a token id outside the vocabulary */
 #define LINTEL_ERR_UTF8 (-32)         /* text is not UTF-8; needed is the byte offset */
 #define LINTEL_ERR_CAPACITY (-33)     /* a buffer is too small; needed says how large it must be */
+#define LINTEL_ERR_SNAPSHOT (-40)     /* the bytes are no snapshot, or one that contradicts itself */
+#define LINTEL_ERR_VERSION (-41)      /* a snapshot of another format version */
+#define LINTEL_ERR_OTHER_MODEL (-42)  /* a snapshot of another model, or of other options */
+#define LINTEL_ERR_OTHER_ADAPTERS (-43) /* the text was read with other adapters */
+#define LINTEL_ERR_CHECKSUM (-44)     /* a snapshot is damaged */
 
-#define LINTEL_ERR_JSON (-50)         /* the text is not JSON, or beyond a limit on it */
+#define LINTEL_ERR_JSON (-50)         /* the text is not JSON */
 #define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
 #define LINTEL_ERR_VALUE (-52)        /* a value of the wrong type, out of range, or naming nothing */
 #define LINTEL_ERR_HASH (-53)         /* a file is not the one whose SHA-256 was given */
+#define LINTEL_ERR_SCHEMA (-60)       /* a schema, tools file or grammar is malformed; needed is the
+                                         byte offset */
+#define LINTEL_ERR_KEYWORD (-61)      /* a schema asks for what is not supported; needed as above */
+#define LINTEL_ERR_UNSATISFIABLE (-62) /* nothing can satisfy the schema or grammar */
+#define LINTEL_ERR_GRAMMAR_SIZE (-63) /* a grammar goes beyond its limits or grammar_bytes */
 
 #define LINTEL_ERR_PICTURE (-70)      /* a picture's size or stride is impossible, or beyond a limit */
 #define LINTEL_ERR_INPUT_SIZE (-71)   /* an input that an image network or its buffers cannot take */
@@ -125,6 +137,7 @@ const char *lintel_status_name(lintel_status status);
 typedef struct lintel_engine lintel_engine;
 typedef struct lintel_model lintel_model;
 typedef struct lintel_session lintel_session;
+typedef struct lintel_grammar lintel_grammar;
 typedef struct lintel_image_model lintel_image_model;
 
 /* ---- Options ---- */
@@ -168,10 +181,12 @@ typedef struct lintel_model_options {
   uint32_t adapter_slots;      /* places for adapters; default 0, at most 64 */
   uint32_t adapter_rank;       /* the greatest sum of the ranks of a session's adapters; default 64,
                                   at most 256. Sizes scratch memory */
-  uint64_t reserved[2];
+  uint64_t grammar_bytes;      /* memory for grammars; default 0, none. Holds a tree of all tokens
+                                  (about 40 bytes per token while it is built), then grammars */
+  uint64_t reserved[1];
 } lintel_model_options;
 #define LINTEL_MODEL_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, { 0, 0 } }
+  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, 0, { 0 } }
 
 #define LINTEL_CACHE_AUTO 0 /* 8 bits beside quantised weights, else 32-bit floats */
 #define LINTEL_CACHE_F32 1
@@ -186,10 +201,14 @@ typedef struct lintel_session_options {
   uint32_t draft_tokens;   /* most guesses a pass (see Drafting); default 0, at most 16 */
   uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back at any
                               time; default 0, at most 64. Each costs about 1 % of a token's time */
-  uint64_t reserved[3];
+  uint32_t marks;          /* places for lintel_session_mark; default 0, at most 64. Each takes a copy
+                              of the recurrent state and of the logits, and 4 bytes per token of the
+                              context */
+  uint32_t reserved0;
+  uint64_t reserved[2];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, { 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, 0, 0, { 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;
@@ -218,11 +237,12 @@ typedef struct lintel_generate_options {
   uint32_t flags;             /* LINTEL_GENERATE_... */
   uint32_t draft_tokens;      /* most guesses a pass; default and limit: the session's */
   uint32_t draft;             /* LINTEL_DRAFT_...; default: all sources, gated */
-  uint64_t reserved[3];
+  const lintel_grammar *grammar; /* what the answer must fit; NULL: anything */
+  uint64_t reserved[2];
 } lintel_generate_options;
 #define LINTEL_GENERATE_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, \
-    NULL, 0, 0, 0, 0, { 0, 0, 0 } }
+    NULL, 0, 0, 0, 0, NULL, { 0, 0 } }
 
 /* Do not end at the model's end-of-turn tokens. */
 #define LINTEL_GENERATE_IGNORE_END 1u
@@ -255,6 +275,7 @@ typedef struct lintel_generate_options {
 /* Sources of guesses. With none of their bits set, all are used. */
 #define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
                                   since its creation: lintel_session_reset keeps this memory */
+#define LINTEL_DRAFT_MODEL 2u  /* the session's draft session: lintel_session_set_draft */
 #define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
 #define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 
@@ -268,18 +289,19 @@ typedef struct lintel_memory {
   uint64_t scratch_bytes;  /* activations of the largest chunk */
   uint64_t state_bytes;    /* sessions: recurrent states and convolution histories */
   uint64_t cache_bytes;    /* sessions: attention caches */
-  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text) */
-  uint64_t total_bytes;    /* all of these and adapter_bytes: the smallest budget that works */
+  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text, marks) */
+  uint64_t total_bytes;    /* all of these, adapter_bytes and grammar_bytes: the smallest budget that
+                              works */
   uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
   uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
   uint64_t adapter_bytes;  /* adapter slots and what computing with them needs; part of the total */
   uint64_t deployment_bytes; /* names, prompts and tools of a deployment; part of its total */
   uint64_t transient_bytes;  /* the most that reading a deployment's files takes outside the block and
                                 gives back before its engine is created: libcjson's heap, buffers */
-  uint64_t reserved[1];
+  uint64_t grammar_bytes;    /* memory for grammars; part of the total */
 } lintel_memory;
 #define LINTEL_MEMORY_INIT \
-  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* The exact number of bytes that one model with `session_count` equal sessions will take, before
  * anything is reserved. NULL options are defaults. engine_options' memory fields are ignored.
@@ -315,7 +337,8 @@ lintel_status lintel_engine_memory(const lintel_engine *engine, lintel_memory *o
 /* CONSTRUCTOR. Maps the GGUF file at `path`, checks all of it that will be used, and builds the
  * vocabulary index. Weights are not read (unless the load policy says so) and never copied.
  * Errors: FILE, FORMAT, TRUNCATED, UNSUPPORTED, MISSING, SHAPE, DUPLICATE, LIMIT name the key, tensor
- * or byte offset; BUDGET says how many bytes are needed and free; LOCK; CANCELLED from progress. */
+ * or byte offset; BUDGET says how many bytes are needed and free; GRAMMAR_SIZE the same of
+ * grammar_bytes; LOCK; CANCELLED from progress. */
 lintel_status lintel_model_open(lintel_engine *engine, const char *path,
                                 const lintel_model_options *options, lintel_model **out_model,
                                 lintel_error *error);
@@ -437,6 +460,100 @@ typedef struct lintel_adapter_use {
   float scale; /* 1 applies it as it was trained, 0 not at all */
 } lintel_adapter_use;
 
+/* ---- Grammars ----
+ *
+ * A grammar says what an answer may be: lintel_generate_options.grammar. It is compiled once, into a
+ * deterministic automaton over bytes in the model's grammar memory, and then serves any number of
+ * sessions. Before each token is chosen, tokens that do not fit get the logit -INFINITY (after
+ * penalties and logit_bias, before everything else); the tokens that end a turn are allowed exactly
+ * where the text is complete. So the text always fits as far as it goes, and is complete if it ended
+ * with LINTEL_FINISH_END; max_tokens, stops, callbacks and a full context may end it earlier.
+ * Where the grammar leaves one token it is taken without computing logits (its event has the
+ * log_probability 0), and read in one pass with its neighbours: the same text, sooner. Elsewhere
+ * log_probability is that of the model's raw distribution, as always.
+ *
+ * Whether a grammar can be followed is known when it is compiled, not while text is generated: there
+ * is always a token that goes on, unless logit_bias forbids it. The mask of a step takes a bounded
+ * time; states where it would take long have it precomputed, in grammar_bytes.
+ *
+ * JSON SCHEMA (LINTEL_GRAMMAR_JSON_SCHEMA). Everything that the grammar accepts satisfies the schema.
+ *   type (or a list), enum, const, anyOf, oneOf (if no value can satisfy two of its schemas; that is
+ *   checked), allOf of one schema, $ref within the document, $defs, definitions,
+ *   properties, required, additionalProperties, items, prefixItems, minItems, maxItems,
+ *   minLength, maxLength, pattern (regular expressions without look-around and back-references; not
+ *   together with a length), minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf
+ * title, description, default, examples, $schema, $id, $comment, deprecated, readOnly and writeOnly
+ * are passed over. Every other keyword is refused by name, format included.
+ * Not everything that satisfies the schema is accepted:
+ *   - Properties come in the order in which the schema has them, then additional ones. Where
+ *     `properties` is given and additionalProperties is not, there are no additional ones. Their names
+ *     have no escapes.
+ *   - Numbers have no exponent, at most 6 digits behind the point (more if a bound or step has more),
+ *     and at most 15 before it where nothing bounds them.
+ *   - enum and const are spelled in one way, a pattern's characters too. Free strings may use escapes.
+ *   - Between tokens there is nothing, or one blank behind a colon and a comma (see flags).
+ *   - Values that the schema leaves open nest `depth` levels, as do $refs within themselves.
+ *
+ * TOOLS (LINTEL_GRAMMAR_TOOLS). An array of functions in the form of OpenAI's API ({"type": "function",
+ * "function": {"name", "description", "parameters"}}, or the inner object alone), or an object with it
+ * as "tools". The answer is one call: {"name": NAME, "arguments": what parameters ask for}.
+ *
+ * GBNF (LINTEL_GRAMMAR_GBNF). llama.cpp's grammars: rules from `root` on, literals, classes, groups,
+ * alternatives, * + ? {m,n}. A rule nests in itself `depth` times at most; a rule that can begin with
+ * itself is refused.
+ *
+ * Grammars are compiled and destroyed by the one thread at a time that opens and closes models and
+ * sessions. A model takes its grammars along when it is closed. */
+
+#define LINTEL_GRAMMAR_JSON_SCHEMA 1
+#define LINTEL_GRAMMAR_TOOLS 2
+#define LINTEL_GRAMMAR_GBNF 3
+
+/* No blanks at all; without a flag there may be one behind each colon and comma. */
+#define LINTEL_GRAMMAR_COMPACT 1u
+/* Exactly one blank behind each colon and comma: {"name": "x", "arguments": {"a": 1}} */
+#define LINTEL_GRAMMAR_SPACED 2u
+
+typedef struct lintel_grammar_options {
+  uint32_t struct_size;
+  uint32_t kind;       /* LINTEL_GRAMMAR_..., required */
+  const char *text;    /* the schema, tools file or grammar, at most 1 MiB; read during the call */
+  uint64_t text_bytes;
+  uint32_t states_max; /* most states before minimisation; default 65536, at most 1048576 */
+  uint32_t depth;      /* how deep what is open or recursive nests; default 3, at most 16 */
+  uint32_t flags;      /* LINTEL_GRAMMAR_COMPACT or _SPACED */
+  uint32_t reserved0;
+  uint64_t reserved[4];
+} lintel_grammar_options;
+#define LINTEL_GRAMMAR_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_grammar_options), 0, NULL, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+
+/* CONSTRUCTOR. Compiles a grammar for `model`, which must have been opened with grammar_bytes. Uses
+ * what is free of these as scratch, and no other memory.
+ *   out_grammar  NULL on failure; nothing is left behind then
+ * Errors: SCHEMA, KEYWORD and UNSATISFIABLE say where (a JSON pointer, or the line of a GBNF text);
+ * GRAMMAR_SIZE names the limit; MISSING if the vocabulary has no token for a byte that is wanted;
+ * STATE without grammar_bytes; LIMIT beyond 64 grammars. */
+lintel_status lintel_grammar_compile(lintel_model *model, const lintel_grammar_options *options,
+                                     lintel_grammar **out_grammar, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while an unfinished generation uses the grammar. NULL is ignored. */
+lintel_status lintel_grammar_destroy(lintel_grammar *grammar);
+
+typedef struct lintel_grammar_info {
+  uint32_t struct_size;
+  uint32_t state_count;
+  uint32_t edge_count;
+  uint32_t mask_count;      /* precomputed token masks */
+  uint64_t bytes;           /* of grammar_bytes, taken by this grammar */
+  uint64_t compile_ns;
+  uint64_t reserved[4];
+} lintel_grammar_info;
+
+/* Facts about a grammar. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_grammar_get_info(const lintel_grammar *grammar,
+                                      lintel_grammar_info *out_info);
+
 /* ---- Session ---- */
 
 /* CONSTRUCTOR. Carves the state, the cache for context_tokens, sampler and buffers.
@@ -447,8 +564,21 @@ lintel_status lintel_session_create(lintel_model *model, const lintel_session_op
 /* DESTRUCTOR. BUSY from inside its own callback or while another thread is in it. NULL is ignored. */
 lintel_status lintel_session_destroy(lintel_session *session);
 
-/* Back to the state before any text; clears poison, cancellation and any unfinished generation. */
+/* Back to the state before any text; clears poison, cancellation, marks and any unfinished
+ * generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
+
+/* Lets `draft`, a session of a smaller model with the same vocabulary on the same engine, guess for
+ * `session`; NULL ends that. The draft session must have been created with rewind_tokens of at least
+ * the other's draft_tokens; its memory is its own, planned like any session's. While it is lent all
+ * calls on it answer BUSY; it is given back when `session` gets another one, or none, or is destroyed.
+ * It reads what `session` reads, in steps of its own, and some guesses; reset it afterwards.
+ * lintel_step_many does not ask it.
+ * Errors leave both as they were: ARGUMENT (no draft_tokens, too few rewind_tokens, another engine, the
+ * same session, one that has a draft session itself), UNSUPPORTED (another vocabulary), STATE (an
+ * unfinished generation), BUSY (in use or lent). The vocabularies are compared token by token. */
+lintel_status lintel_session_set_draft(lintel_session *session, lintel_session *draft,
+                                       lintel_error *error);
 
 /* Takes back the last `count` tokens, read or not, as if they had never been fed or sampled. Tokens are
  * taken back as they are, those of the chat format included: inside a message the message is open
@@ -517,7 +647,8 @@ typedef struct lintel_event {
   size_t text_bytes;
   int32_t token;         /* -1 in LINTEL_EVENT_END */
   uint32_t index;        /* 0 for the first token of the generation */
-  float log_probability; /* of the token, under the model's raw distribution; natural logarithm */
+  float log_probability; /* of the token, under the model's raw distribution; natural logarithm.
+                            0 for a token that a grammar left no alternative to */
   uint32_t finish;       /* LINTEL_FINISH_..., in LINTEL_EVENT_END */
   uint64_t elapsed_ns;   /* since the generation began */
 } lintel_event;
@@ -547,15 +678,19 @@ typedef struct lintel_result {
 /* Starts a generation over the text fed so far: unless told otherwise, opens the answer in the chat
  * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
  * `on_event` may be NULL. The session keeps copies of all options.
- * Errors: STATE if a generation is unfinished or there is no text; ARGUMENT names the field. */
+ * Errors: STATE if a generation is unfinished, or there is nothing to continue from (no text, or its
+ * reading was cancelled half-way); ARGUMENT names the field; HANDLE if the grammar is none. */
 lintel_status lintel_session_begin(lintel_session *session,
                                    const lintel_generate_options *options,
                                    lintel_event_fn on_event, void *user, lintel_error *error);
 
-/* Does work for about `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error.
- * The unit of work is one layer of one chunk; 0 does exactly one unit. Without a generation it reads
- * the text fed so far and answers DONE when there is none left. `out_result` may be NULL; it is
- * filled whenever a generation is or was under way. */
+/* Works for `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error. Begins no
+ * unit of work once they are over, at least one; 0 does exactly one. A unit is one layer of one chunk,
+ * the output layer, or the sampling of one token with its callback: a call overruns its slice by less
+ * than one, and lintel_result.longest_step_ns is the longest so far. lintel_model_options.chunk_tokens
+ * shortens the units of prompts. Without a generation it reads the text fed so far and answers DONE
+ * when there is none left. `out_result` may be NULL; it is filled whenever a generation is or was
+ * under way. */
 lintel_status lintel_session_step(lintel_session *session, uint64_t slice_us,
                                   lintel_result *out_result, lintel_error *error);
 
@@ -590,9 +725,10 @@ lintel_status lintel_step_many(lintel_session *const *sessions, size_t count, ui
 
 /* Ends the generation under way at the next unit of work, with an END event. Everything read so far
  * stays. Without a generation it stops the reading of fed text: what is not read yet is dropped, and
- * the next step answers CANCELLED. A cancel that comes before lintel_session_begin does not outlive
- * it: it is for what is under way. Any thread, signal handlers, and the session's own callback.
- * The session must not be destroyed meanwhile. */
+ * the next step answers CANCELLED. A chunk whose layers have begun is kept: later steps read it to its
+ * end, as units like any other, before whatever comes next. A cancel that comes before
+ * lintel_session_begin does not outlive it: it is for what is under way. Any thread, signal handlers,
+ * and the session's own callback. The session must not be destroyed meanwhile. */
 lintel_status lintel_session_cancel(lintel_session *session);
 
 typedef struct lintel_position {
@@ -617,6 +753,89 @@ typedef int32_t (*lintel_logits_fn)(void *user, uint64_t position, const float *
 lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
                                     lintel_logits_fn on_logits, void *user, lintel_error *error);
 
+/* ---- Snapshots ----
+ *
+ * What a session has read can be kept: as bytes in memory or in a file, in another session, or at a
+ * named mark of its own. What continues from there is the same, to the bit, as if it had gone on:
+ *
+ *   lintel_session_mark, _rewind    try something, and come back
+ *   lintel_session_fork             read a system prompt and a list of tools once, in a session that
+ *                                   is kept for it, and copy it into a session for each request
+ *   lintel_session_save, _restore   outlive the process, move to another machine or processor
+ *
+ * All of them copy the whole conversation: tokens (those not read yet included), recurrent state,
+ * attention cache, logits, whether a turn is open, and which adapters with which scales the session
+ * has. Not the options of a generation, nor marks. They are taken between generations: STATE while one
+ * is unfinished (cancel it, or step it to its end) or, where the state is copied from, while a pass
+ * over a chunk is (step once more). lintel_session_rewind_tokens cannot take back what was read before
+ * one of them. Nothing is allocated or mapped.
+ *
+ * A snapshot begins with its format version, the identity of its model, the hashes and scales of its
+ * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
+ * may lie at any address. The identity of a model stands for its size, all of its metadata and tensor
+ * directory, and samples of every tensor; it is worked out when a model's first snapshot is taken or
+ * restored, in about a millisecond. Checksum and identity find mistakes, not forgeries; bytes that
+ * were forged get a refusal or a conversation of nonsense, and nothing worse.
+ *
+ * ADAPTERS. Restored and forked text goes on with the adapters that it was read with. The session that
+ * it comes to has the same ones with the same scales; or it has none, and gets them, found by their
+ * content hash in the slots of its model. Anything else is OTHER_ADAPTERS. */
+
+/* Copies the conversation of `from` into `to`, another session of the same model, whose own is dropped.
+ * `to` may have another context size. Takes what copying the bytes takes.
+ * Errors leave both as they were: CONTEXT_FULL with the tokens of the conversation and of `to`;
+ * OTHER_ADAPTERS; OTHER_MODEL if their caches are of different formats; ARGUMENT (the same session, or
+ * of different models); STATE, BUSY, REENTRY, POISONED of either. */
+lintel_status lintel_session_fork(const lintel_session *from, lintel_session *to,
+                                  lintel_error *error);
+
+/* The size of a snapshot taken now: that of the state, and of the text so far. Errors: STATE. */
+lintel_status lintel_session_snapshot_bytes(const lintel_session *session, uint64_t *out_bytes);
+
+/* Writes a snapshot of at most `capacity` bytes to `out`. `out_bytes` may be NULL; it gets the size,
+ * also if that is beyond the capacity.
+ * Errors leave the session as it was and `out` untouched: CAPACITY with the bytes needed; STATE. */
+lintel_status lintel_session_save(const lintel_session *session, void *out, uint64_t capacity,
+                                  uint64_t *out_bytes, lintel_error *error);
+
+/* Makes the session what it was when the `byte_count` bytes were saved; its own conversation is
+ * dropped. The bytes are the host's again when it returns, and must not change before.
+ * Errors leave the session as it was: SNAPSHOT, VERSION, TRUNCATED, CHECKSUM for the bytes;
+ * OTHER_MODEL (also if LINTEL_MODEL_FLOAT_ACTIVATIONS or the cache's format differ), OTHER_ADAPTERS,
+ * CONTEXT_FULL with the tokens of the conversation and of the session; LIMIT as from
+ * lintel_session_set_adapters; STATE. */
+lintel_status lintel_session_restore(lintel_session *session, const void *bytes,
+                                     uint64_t byte_count, lintel_error *error);
+
+/* Saves to the file at `path`, which is replaced whole or not at all, whatever happens meanwhile, a
+ * loss of power included: the bytes go to `path` with ".partial" behind it, are synced to the storage,
+ * and get their name; then the directory is synced. What a process that was killed leaves under that
+ * other name is taken over by the next save. The file is readable by its owner alone.
+ * Errors leave the session and the file as they were, and nothing behind: FILE with errno (no space,
+ * no permission, no such directory); BUSY if another save to the same path is under way; STATE. SYSTEM
+ * says that the new file is there, but its directory could not be synced. */
+lintel_status lintel_session_save_file(const lintel_session *session, const char *path,
+                                       lintel_error *error);
+
+/* Restores from the file at `path`. Reads it twice: for its checksum, then into the session. Errors:
+ * those of lintel_session_restore, and FILE. If the file changes or cannot be read any more during
+ * the second reading, the session is reset, and has the adapters of the snapshot. */
+lintel_status lintel_session_restore_file(lintel_session *session, const char *path,
+                                          lintel_error *error);
+
+/* Notes this place of the conversation as `name` (1 to 63 bytes, NUL-terminated), instead of an older
+ * mark of that name. Copies what has a fixed size; the attention cache stays where it is.
+ * Errors leave the session as it was: LIMIT if all places of lintel_session_options.marks are taken,
+ * ARGUMENT for the name, STATE. */
+lintel_status lintel_session_mark(lintel_session *session, const char *name, lintel_error *error);
+
+/* Back to the mark `name`, with the adapters that the session had there. The mark stays; those set
+ * after more text had been read than at this one are forgotten. Marks are also forgotten when the
+ * session is reset, restored or forked into.
+ * Errors leave the session as it was: MISSING if there is no such mark; OTHER_ADAPTERS if an adapter
+ * that it had there is in no slot any more; STATE. */
+lintel_status lintel_session_rewind(lintel_session *session, const char *name, lintel_error *error);
+
 /* ---- Deployment ----
  *
  * An engine with its models, their adapters, and its sessions, each by the name that one JSON file
@@ -638,7 +857,8 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  * These functions are a member of the archive of their own: a program that calls one of them links
  * libcjson too (-lcjson); no other needs it. libcjson allocates while lintel_deployment_open and
  * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the engine is
- * created. cJSON_InitHooks is never called: it is process-wide, and yours.
+ * created. cJSON_InitHooks is never called: it is process-wide, and yours. What cJSON_GetErrorPtr
+ * answers is process-wide too, and changes.
  *
  * Engine, models and sessions are the deployment's: use them like others of their kind, create further
  * ones where the budget allows, and do not destroy or close those that it names. */

@@ -38,6 +38,12 @@ package struct Status: Equatable, Sendable {
   package static var utf8: Status { Status(rawValue: -32) }
   package static var capacity: Status { Status(rawValue: -33) }
 
+  package static var snapshot: Status { Status(rawValue: -40) }
+  package static var version: Status { Status(rawValue: -41) }
+  package static var otherModel: Status { Status(rawValue: -42) }
+  package static var otherAdapters: Status { Status(rawValue: -43) }
+  package static var checksum: Status { Status(rawValue: -44) }
+
   package static var json: Status { Status(rawValue: -50) }
   package static var key: Status { Status(rawValue: -51) }
   package static var value: Status { Status(rawValue: -52) }

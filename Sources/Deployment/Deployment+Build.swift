@@ -30,6 +30,7 @@ extension Deployment {
     }
     for i in 0..<adapters.count { loadAdapter(i, &problems) }
     for i in 0..<sessions.count { openSession(i, &problems) }
+    for i in 0..<sessions.count { lendDraft(i, &problems) }
     return true
   }
 
@@ -96,6 +97,17 @@ extension Deployment {
       try feedSystem(i)
     } catch {
       problems.report(sessions[i].systemPlace, error)
+    }
+  }
+
+  private func lendDraft(_ i: Int, _ problems: inout Problems) {
+    let session = sessions[i]
+    guard session.draft >= 0, session.handle != nil, let draft = sessions[session.draft].handle
+    else { return }
+    do throws(Failure) {
+      try call { lintel_session_set_draft(session.handle, draft, $0) }
+    } catch {
+      problems.report(session.draftPlace, error)
     }
   }
 

@@ -1,11 +1,11 @@
-// Strict JSON (RFC 8259), before libcjson sees it: libcjson takes more than the standard allows, and
-// knows neither lines nor limits. What passes here is a text that libcjson reads as it is meant, in
-// a known number of bytes.
+// Strict JSON (RFC 8259), before libcjson sees it: libcjson takes more than the standard allows,
+// and knows neither lines nor limits. What passes here is a text that libcjson reads as it is meant,
+// in a known number of bytes.
 //
 // The same walk, with the tree that libcjson built, notes each item's line in it.
 
-import CcJSON
 import CPlatform
+import CcJSON
 import LintelCore
 import LintelText
 

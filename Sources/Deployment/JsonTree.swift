@@ -1,8 +1,8 @@
 // A text as libcjson's tree: allocated by libcjson, freed by `free`. An item's `valueint`, which
 // repeats a number's value, holds its line instead; that of an object's member is its key's.
 
-import CcJSON
 import CPlatform
+import CcJSON
 import LintelCore
 
 typealias JsonItem = UnsafeMutablePointer<cJSON>

@@ -1,8 +1,8 @@
 // The configuration as a whole, its engine, its models and their adapters.
 
-import CcJSON
 import CLintel
 import CPlatform
+import CcJSON
 import LintelCore
 
 extension Reader {

@@ -1,8 +1,8 @@
 // Sessions: their model, memory, adapters, prompt, tools, and how they generate.
 
-import CcJSON
 import CLintel
 import CPlatform
+import CcJSON
 import LintelCore
 
 extension Reader {
@@ -19,6 +19,18 @@ extension Reader {
       name(m, p)
       session(m, p)
     }
+    for i in 0..<specification.sessionCount { findDraft(i) }
+  }
+
+  /// Sessions may name each other in any order.
+  private mutating func findDraft(_ i: Int) {
+    let sessions = specification.sessions
+    guard let name = sessions[i].draftName else { return }
+    for k in 0..<specification.sessionCount where sessions[k].name == name {
+      sessions.base[i].draft = k
+      return
+    }
+    problems.report(sessions[i].draftPlace, .value, "there is no session called '\(name)'")
   }
 
   private mutating func session(_ item: JsonItem, _ place: Place) {
@@ -45,6 +57,15 @@ extension Reader {
         if let n = choice(m, p, "auto", "f32", "q8") { session.options.cache = UInt32(n) }
       } else if m.key == "priority" {
         if let n = integer(m, p, 0, 7) { session.options.priority = UInt32(n) }
+      } else if m.key == "draft_tokens" {
+        if let n = integer(m, p, 0, 16) { session.options.draft_tokens = UInt32(n) }
+      } else if m.key == "rewind_tokens" {
+        if let n = integer(m, p, 0, 64) { session.options.rewind_tokens = UInt32(n) }
+      } else if m.key == "marks" {
+        if let n = integer(m, p, 0, 64) { session.options.marks = UInt32(n) }
+      } else if m.key == "draft_session" {
+        session.draftPlace = p
+        if expect(m, .string, p) { session.draftName = m.text }
       } else if m.key == "adapters" {
         adapters(&session, m, p)
       } else if m.key == "sampling" {
@@ -63,7 +84,7 @@ extension Reader {
       } else {
         unknown(
           p,
-          "model, context_tokens, cache, priority, adapters, system, system_file, tools, tools_in_system and sampling"
+          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, draft_session, marks, adapters, system, system_file, tools, tools_in_system and sampling"
         )
       }
     }

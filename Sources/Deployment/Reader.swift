@@ -1,8 +1,8 @@
 // The values of a configuration, checked: each function reports what is wrong with an item and
 // answers nil, so that reading goes on.
 
-import CcJSON
 import CPlatform
+import CcJSON
 import LintelCore
 
 struct Reader {

@@ -91,6 +91,10 @@ struct SessionSpecification: BitwiseCopyable {
   var stopTokens = InlineArray<16, Int32>(repeating: 0)
   var stopTokenCount = 0
   var options = lintel_session_options()
+  /// The session that guesses for this one: its name, and its index; -1 for none.
+  var draftName: Bytes?
+  var draft = -1
+  var draftPlace = Place.whole
 }
 
 struct Specification {
@@ -167,8 +171,8 @@ struct Specification {
     return nil
   }
 
-  /// Gives back what was mapped for the tables' sake; the models' and adapters' mappings too, unless
-  /// somebody has taken them over.
+  /// Gives back what was mapped for the tables' sake; the models' and adapters' mappings too,
+  /// unless somebody has taken them over.
   func close() {
     for i in 0..<modelCount { models.base[i].artifact.close() }
     for i in 0..<adapterCount { adapters.base[i].artifact.close() }

@@ -131,7 +131,7 @@ struct Survey {
 
   // MARK: Plan
 
-  /// The plan, apart from the deployment's own bytes; nil if something that it depends on is broken.
+  /// The plan, but for the deployment's own bytes; nil if something that it depends on is broken.
   mutating func plan() -> lintel_memory? {
     let s = specification
     var sum = lintel_memory()
@@ -139,7 +139,11 @@ struct Survey {
     var isWhole = s.modelCount > 0
     for i in 0..<s.modelCount {
       settle(&s.models.base[i], i)
-      if !s.models[i].artifact.isUsable {
+      // Slots whose size is that of adapters which are broken: their problem is known.
+      let o = s.models[i].options
+      let isSized = o.adapter_slots == 0 || o.adapter_slot_bytes > 0
+      if !s.models[i].artifact.isUsable || !isSized {
+        s.models.base[i].artifact.isBroken = true
         isWhole = false
         continue
       }

@@ -1,12 +1,12 @@
-// A tools file: what functions a session's model may call, in the shape that OpenAI's API gave them:
+// A tools file: what functions a session's model may call, in the shape of OpenAI's API:
 //
 //     [ { "type": "function",
 //         "function": { "name": "set_volume", "description": "...", "parameters": { ... } } } ]
 //
-// Only the shape is checked; what the parameters' schema may say is the business of whoever uses it.
+// Only the shape is checked; what the parameters' schema may say is for whoever uses it to judge.
 
-import CcJSON
 import CPlatform
+import CcJSON
 import LintelCore
 
 enum Tools {

@@ -45,6 +45,9 @@ enum Handle {
     _ header: UnsafeMutablePointer<Header>, _ name: StaticString
   ) throws(Failure) {
     if lt_compare_exchange(&header.pointee.busy, 0, 1) == 0 {
+      if header.pointee.isLent {
+        throw Failure(.busy, "the \(name) is the draft session of another one")
+      }
       if header.pointee.owner == thread {
         throw Failure(.reentry, "the \(name) is called from inside its own callback")
       }

@@ -43,6 +43,12 @@ extension SessionState {
 
   /// Records ahead of the cursor are of no use any more.
   package mutating func dropLead() { lead = 0 }
+
+  /// The state is that of `position`.
+  package mutating func forgetRecords() {
+    lag = 0
+    lead = 0
+  }
 }
 
 extension Segment {
@@ -83,7 +89,6 @@ extension Forward {
           shape: m.shape, ring: ring.from(column: m.channels),
           state: s.recurrent + layer.recurrentStart))
     }
-    state.pointee.lag = 0
-    state.pointee.lead = 0
+    state.pointee.forgetRecords()
   }
 }

@@ -24,6 +24,7 @@ package struct DraftChoice: BitwiseCopyable, Sendable {
   package var tokens: Int?
   package var isOff = false
   package var usesLookup = true
+  package var usesModel = true
   package var isUngated = false
 
   package init() {}
@@ -51,7 +52,15 @@ struct DraftList {
 }
 
 struct Drafts {
+  // Kinds of guesses: first those of the index.
   static var forcedKind: Int { DraftGate.kindsMax - 1 }
+  /// Before it is asked.
+  static var modelKind: Int { TokenIndex.kinds }
+
+  /// By the probability that the draft model itself gives its guess.
+  static func modelKind(_ probability: Float) -> Int {
+    modelKind + (probability > 0.9 ? 1 : probability > 0.7 ? 2 : probability > 0.4 ? 3 : 4)
+  }
 
   let settings: DraftSettings
   let index: TokenIndex
@@ -65,6 +74,9 @@ struct Drafts {
   /// Of the pass under way.
   var passNs: Int64 = 0
   var passRows = 0
+  /// The draft session, if one is lent, and what a guess of its takes.
+  var lender: UnsafeMutablePointer<Header>?
+  var modelNs: Float = 0
 
   init(_ arena: inout Arena, _ settings: DraftSettings) throws(Failure) {
     self.settings = settings

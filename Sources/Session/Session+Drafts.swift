@@ -19,7 +19,15 @@ import LintelWeights
 
 extension Session {
   /// Brings the state up to the position. Whoever copies it calls this first; no pass is under way.
-  package mutating func settle() { forward?.settle(stateCell.base) }
+  package mutating func settle(_ engine: UnsafeMutablePointer<Engine>) {
+    if stateCell[0].lag == 0 {
+      stateCell[0].dropLead()
+      return
+    }
+    engine.pointee.takeTurn()
+    forward?.settle(stateCell.base)
+    engine.pointee.endTurn()
+  }
 
   // MARK: Reading
 
@@ -55,17 +63,25 @@ extension Session {
     var list = DraftList(countMax: max(room, 0))
     addForced(&list)
     if choice.usesLookup { look(&list) }
-    if !choice.isUngated {
-      list.cut(to: isMeasured ? drafts.gate.choose(list.kinds, list.count) : list.count)
+    if !choice.isUngated && isMeasured {
+      list.cut(to: drafts.gate.choose(list.kinds, list.count))
     }
+    // A draft session takes passes of its own: not while others wait for theirs.
+    if choice.usesModel && isMeasured { consult(&list, isUngated: choice.isUngated) }
     for i in 0..<list.count { tokens[tokenCount + i] = list.tokens[i] }
     drafts.list = list
     figures.drafted += list.count
     return list.count
   }
 
-  /// What the answer's grammar leaves no choice about.
-  private func addForced(_ list: inout DraftList) {}
+  /// What the answer's grammar leaves no choice about, as the tokenizer would write it. Uses the
+  /// model's scratch: the caller has the engine's turn.
+  private mutating func addForced(_ list: inout DraftList) {
+    if list.isFull || generation?.options.grammar == nil { return }
+    let room = Buffer(base: tokens + tokenCount, count: list.countMax)
+    guard let n = try? forcedTokens(into: room) else { return }
+    for i in 0..<n { list.append(room[i], kind: Drafts.forcedKind) }
+  }
 
   /// What has followed before.
   private mutating func look(_ list: inout DraftList) {
@@ -91,6 +107,8 @@ extension Session {
     drafts.passRows = rows
     drafts.verified = 0
     if drafts.list.count > 0 { stateCell[0].retreat(drafts.list.count) }
+    // A cancelled generation judges no guesses.
+    if generation == nil { stateCell[0].dropLead() }
     if generation.map({ $0.sampled > 0 }) ?? false { figures.passes += 1 }
   }
 
@@ -99,7 +117,11 @@ extension Session {
     guard stateCell[0].lead > 0, pending == 1, passRows == 0 else { return false }
     let i = drafts.verified
     let isRight = drafts.list.tokens[i] == tokens[position]
-    drafts.gate.judged(kind: drafts.list.kinds[i], isRight)
+    let kind = drafts.list.kinds[i]
+    drafts.gate.judged(kind: kind, isRight)
+    if kind > Drafts.modelKind && kind <= Drafts.modelKind + 4 {
+      drafts.gate.judged(kind: Drafts.modelKind, isRight)
+    }
     if !isRight {
       stateCell[0].dropLead()
       return false
@@ -143,8 +165,10 @@ extension Session {
     if pending == 0 && stateCell[0].lag > 0 { stateCell[0].retreat(1) }
     stateCell[0].dropLead()
     hasLogits = false
+    marks.forget(beyond: position)
     last = .text
     drafts.learned = min(drafts.learned, tokenCount)
+    marks.forget(beyond: position)
   }
 
   private func isTurnEnd(_ token: Int32) -> Bool {

@@ -31,6 +31,19 @@ package enum CacheChoice: UInt32, Sendable {
   }
 }
 
+/// What a session is created with.
+package struct SessionOptions {
+  /// nil: the default, or the model's own if that is shorter.
+  package var context: Int?
+  package var cache = CacheChoice.automatic
+  package var priority = 0
+  /// Places for marks.
+  package var marks = 0
+  package var drafts = DraftSettings()
+
+  package init() {}
+}
+
 package struct Session {
   package static var contextDefault: Int { 2048 }
   package static var penaltyTokensMax: Int { 1024 }
@@ -40,18 +53,18 @@ package struct Session {
   package let loaded: UnsafePointer<LoadedModel>
   package let context: Int
   /// Whose prompt `JointSessions` reads first; higher is sooner.
-  package var priority = 0
+  package let priority: Int
   /// In the session's region, since passes point at it.
   let stateCell: Buffer<SessionState>
   /// Also in the region, for the same reason.
   let adapterCell: Buffer<AdapterSet>
   let tokens: Buffer<Int32>
   package internal(set) var tokenCount = 0
-  /// `[1 + drafts, logitStride]`: after the last token, and after each guess behind it.
+  /// `[1 + drafts, logitStride]`: after the last token read, and after each guess behind it.
   let logitRows: Buffer<Float>
   /// Which of them is next.
   var logitRow = 0
-  /// The logits are those after the last token.
+  /// The logits are those after the last token read, untouched.
   var hasLogits = false
   let hidden: Buffer<Float>
   var forward: Forward?
@@ -64,13 +77,20 @@ package struct Session {
   /// The assistant's turn was opened and not ended by the model.
   var isTurnOpen = false
   package internal(set) var figures = Figures()
+  let marks: Marks
   /// Set by `cancel` from any thread, taken by the stepping one.
   package let cancelFlag: Buffer<UInt32>
+  /// The tokens that the grammar allows next; empty if the model has no memory for grammars.
+  let mask: Buffer<UInt64>
+  let forcedBytes: Buffer<UInt8>
+  /// The state of the grammar that `mask` is for, and how many tokens it allows (2: more).
+  var maskState: Int32 = -1
+  var maskCount = 0
 
-  package enum Fed {
-    case nothing
-    case text
-    case message
+  package enum Fed: UInt32, BitwiseCopyable {
+    case nothing = 0
+    case text = 1
+    case message = 2
   }
 
   /// Figures of the current or last generation.
@@ -90,18 +110,19 @@ package struct Session {
 
   /// Only carves; `start` makes it usable. `report` receives what state and cache took.
   package init(
-    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice,
-    drafts settings: DraftSettings, report: inout MemoryReport
+    _ arena: inout Arena, _ loaded: UnsafePointer<LoadedModel>, _ options: SessionOptions,
+    report: inout MemoryReport
   ) throws(Failure) {
     let m = loaded.pointee
     let d = m.model.dimensions
     self.loaded = loaded
-    self.context = context
+    context = try MemoryPlan.contextTokens(options.context, m.model)
+    priority = options.priority
     let before = arena.used
     let state = try SessionState(
       arena: &arena, dimensions: d, context: context,
-      cacheFormat: cache.format(d, isFloat: m.options.isFloat), records: settings.records,
-      threads: m.options.threads)
+      cacheFormat: options.cache.format(d, isFloat: m.options.isFloat),
+      records: options.drafts.records, threads: m.options.threads)
     let cacheBytes = try Checked.alignUp(
       state.cache.bytes.count, Arena.alignment, "the attention cache")
     report.cache = cacheBytes
@@ -111,15 +132,20 @@ package struct Session {
     tokens = try arena.carve(Int32.self, context, "the session's tokens")
     logitRows = try arena.carve(
       Float.self,
-      Checked.multiply(settings.tokens, Session.logitStride(d), "logits") + d.vocabulary, "logits")
+      Checked.multiply(options.drafts.tokens, Session.logitStride(d), "logits") + d.vocabulary, "logits")
     hidden = try arena.carve(
       Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
     cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
+    let words = m.grammars.isThere ? (d.vocabulary + 63) / 64 : 0
+    mask = try arena.carve(UInt64.self, words, "the token mask")
+    forcedBytes = try arena.carve(
+      UInt8.self, words == 0 ? 0 : Session.forcedBytesMax, "forced text")
     sampler = try Sampler(
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
-    text = try TextStage(&arena, tokens: settings.records)
-    drafts = try Drafts(&arena, settings)
+    text = try TextStage(&arena, tokens: options.drafts.records)
+    drafts = try Drafts(&arena, options.drafts)
+    marks = try Marks(&arena, d, context: context, count: options.marks)
     if !arena.isMeasuring {
       stateCell.base.initialize(to: state)
       adapterCell.base.initialize(to: AdapterSet())
@@ -137,6 +163,8 @@ package struct Session {
   }
 
   package var state: SessionState { stateCell[0] }
+  /// Memory that is free between two tokens.
+  package var scratch: Buffer<UInt8> { sampler.scratch }
   package var position: Int { stateCell[0].position }
   package var pending: Int { tokenCount - position }
 
@@ -146,26 +174,28 @@ package struct Session {
       workspace: loaded.pointee.workspace, pool: pool, isFloat: loaded.pointee.options.isFloat,
       hidden: hidden.base)
     drafts.index.clear()
+    marks.clear()
     reset()
   }
 
-  /// Back to the state before any text. The adapters stay.
+  /// Back to the state before any text. The adapters stay, the marks do not.
   package mutating func reset() {
-    stateCell[0].reset()
     forward?.finish()
-    stateCell[0].position = 0
+    stateCell[0].reset()
     tokenCount = 0
     passRows = 0
     hasLogits = false
     logitRow = 0
     drafts.list = DraftList(countMax: 0)
     drafts.learned = 0
+    releaseGrammar()
     generation = nil
     last = .nothing
     isTurnOpen = false
     figures = Figures()
     text.restart()
     sampler.restart()
+    marks.forget(beyond: -1)
     lt_store_release(cancelFlag.base, 0)
   }
 }

@@ -36,7 +36,7 @@ extension SchemaCompiler {
       n = most
       node = end
     } else {
-      n = max(least, first, 1)
+      n = max(max(least, first), 1)
       node = try graph.open()
       let more = try element(k, n, first, node)
       graph.close(node, end, more)

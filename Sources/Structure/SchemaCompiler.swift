@@ -306,7 +306,7 @@ package struct SchemaCompiler {
     }
     p.fractionMax = isInteger ? 0 : NumberPattern.fractionDefault
     if !isInteger {
-      p.fractionMax = max(p.fractionMax, p.least?.fraction ?? 0, p.most?.fraction ?? 0)
+      p.fractionMax = max(p.fractionMax, max(p.least?.fraction ?? 0, p.most?.fraction ?? 0))
     }
     p.fractionWritten = p.fractionMax
     if let step = try decimal(k[.multipleOf]), let place = k[.multipleOf] {

@@ -269,7 +269,7 @@ struct MixJob: ParallelJob {
     var t = mine.lowerBound
     while t < mine.upperBound {
       let column = (from + t) % gridWidth
-      let count = min(MixJob.tokensMax, mine.upperBound - t, gridWidth - column)
+      let count = min(MixJob.tokensMax, min(mine.upperBound - t, gridWidth - column))
       mix(t, count, (from + t) / gridWidth, column)
       t += count
     }

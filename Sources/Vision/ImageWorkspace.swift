@@ -43,7 +43,7 @@ package struct ImageWorkspace: BitwiseCopyable {
   static func widest(_ p: ImageParameters, _ i: Int) -> Int {
     let s = p.stages[i]
     let patch = i == 0 ? 3 * p.patchSize * p.patchSize : 4 * p.stages[i - 1].width
-    return max(s.hidden, 2 * s.width, s.reduction * s.reduction * s.width, patch)
+    return max(max(s.hidden, 2 * s.width), max(s.reduction * s.reduction * s.width, patch))
   }
 
   package init(

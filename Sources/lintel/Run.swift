@@ -45,7 +45,15 @@ struct Run: ParsableCommand {
   @Option(name: .long, help: "Stop before this text (repeatable).")
   var stop: [String] = []
 
+  @Option(name: .long, help: "Continue the conversation that was saved in this file.")
+  var load: String?
+
+  @Option(
+    name: .long, help: "Save the conversation in this file after every answer, whole or not at all.")
+  var save: String?
+
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var fit: GrammarFileOptions
   @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
@@ -65,13 +73,16 @@ struct Run: ParsableCommand {
     if let maxTokens, maxTokens < 1 || maxTokens > Int(Int32.max) {
       throw ValidationError("--max-tokens must be positive.")
     }
+    if load != nil && system != nil {
+      throw ValidationError("--system is at the start of a conversation, and --load brings one.")
+    }
     if deployed.deployment != nil {
       if model != nil || system != nil || !adapters.adapter.isEmpty || budgetMib != nil
         || pass.context != nil || pass.chunk != nil || pass.threads != nil
-        || pass.cache != "auto" || pass.floatActivations || !stop.isEmpty
+        || pass.cache != "auto" || pass.floatActivations || !stop.isEmpty || drafts.draft != 0
       {
         throw ValidationError(
-          "A deployment says itself what model, memory, adapters, system message and stops it has.")
+          "A deployment says itself what model, memory, adapters, system message, stops and drafts it has.")
       }
     }
   }
@@ -87,8 +98,12 @@ struct Run: ParsableCommand {
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
-    settings.draftTokens = drafts.draft
+    drafts.apply(&settings)
+    let choice = try fit.choice()
+    if choice != nil { settings.grammarBytes = UInt64(fit.grammarMib) << 20 }
     let runtime = try Runtime(path: path, settings)
+    let grammar = try choice.map { try runtime.grammar($0) }
+    if stats, let grammar { reportGrammar(grammar) }
     let session = try runtime.session()
     if let system {
       try feed(session, LINTEL_ROLE_SYSTEM, system)
@@ -96,6 +111,7 @@ struct Run: ParsableCommand {
     var sampling = lintel_generate_options()
     sampling.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
     sampling.max_tokens = 512
+    sampling.grammar = grammar
     try serve(session, sampling) { try check { lintel_session_reset(session, $0) } }
     if stats { reportMemory(try runtime.memory()) }
   }
@@ -103,6 +119,7 @@ struct Run: ParsableCommand {
   private func serve(
     _ session: OpaquePointer, _ sampling: lintel_generate_options, reset: () throws -> Void
   ) throws {
+    if let load { try check { lintel_session_restore_file(session, load, $0) } }
     if let text = try promptText() {
       try answer(session, text, sampling)
       report("", to: .standardOutput)
@@ -195,6 +212,9 @@ struct Run: ParsableCommand {
       }
     }
     if stats { reportFigures(result) }
+    if let save {
+      try check { lintel_session_save_file(session, save, $0) }
+    }
   }
 
   private func reportFigures(_ r: lintel_result) {
@@ -213,6 +233,16 @@ struct Run: ParsableCommand {
       )
     }
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
+  }
+
+  private func reportGrammar(_ grammar: OpaquePointer) {
+    var info = lintel_grammar_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_grammar_info>.size)
+    _ = lintel_grammar_get_info(grammar, &info)
+    report(
+      "grammar    \(info.state_count) states, \(info.edge_count) edges, \(info.mask_count) masks, "
+        + "\(info.bytes) bytes, "
+        + String(format: "%.2f ms", Double(info.compile_ns) / 1e6))
   }
 
   private func reportMemory(_ m: lintel_memory) {

@@ -1,7 +1,7 @@
-/* Deployments: what one JSON file opens; that the plan is what is used; that libcjson's memory is given
- * back; the sentence that each of the broken ones in FOLDER/broken.txt gets.
+/* Deployments: what one JSON file opens; that the plan is what is used; that libcjson's memory is
+ * given back; the sentence that each of the broken ones in FOLDER/broken.txt gets.
  *
- *   deployments FOLDER [table]     Tests/Fixtures/deployments; `table` prints what broken.txt should say
+ *   deployments FOLDER [table]     Tests/Fixtures/deployments; `table` prints broken.txt anew
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -127,7 +127,8 @@ static void count_problem(void *user, const lintel_problem *problem) {
 /* The whole of full.json, by name and by index. */
 static void full(void) {
   const char *path = in(folder, "full.json");
-  lintel_memory plan = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT, engine_used = LINTEL_MEMORY_INIT;
+  lintel_memory plan = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT;
+  lintel_memory engine_used = LINTEL_MEMORY_INIT;
   lintel_deployment *d = NULL;
   lintel_engine *engine = NULL;
   lintel_model *base = NULL, *other = NULL, *model = NULL;
@@ -163,7 +164,7 @@ static void full(void) {
   CHECK(engine_used.budget_bytes + used.deployment_bytes == used.budget_bytes);
 
   CHECK(lintel_deployment_get_info(d, &info) == LINTEL_OK);
-  CHECK(info.model_count == 2 && info.adapter_count == 2 && info.session_count == 3);
+  CHECK(info.model_count == 2 && info.adapter_count == 2 && info.session_count == 5);
   CHECK(lintel_deployment_model(d, "base", &base, NULL) == LINTEL_OK && base);
   CHECK(lintel_deployment_model(d, "other", &other, NULL) == LINTEL_OK && other && other != base);
   CHECK(lintel_deployment_model_at(d, 1, &name, &model) == LINTEL_OK && !strcmp(name, "other"));
@@ -173,7 +174,7 @@ static void full(void) {
   CHECK(lintel_deployment_session_at(d, 1, &name, &session) == LINTEL_OK);
   CHECK(!strcmp(name, "passenger") && session == passenger);
   CHECK(lintel_deployment_session_at(d, 2, &name, NULL) == LINTEL_OK && !strcmp(name, "guest"));
-  CHECK(lintel_deployment_session_at(d, 3, NULL, NULL) == LINTEL_ERR_ARGUMENT);
+  CHECK(lintel_deployment_session_at(d, 5, NULL, NULL) == LINTEL_ERR_ARGUMENT);
   CHECK(lintel_deployment_adapter_at(d, 0, &adapter) == LINTEL_OK && adapter.slot == 1);
   CHECK(!strcmp(adapter.name, "one") && adapter.model == base);
   CHECK(lintel_deployment_adapter_at(d, 1, &adapter) == LINTEL_OK && adapter.slot == 0);
@@ -212,6 +213,15 @@ static void full(void) {
   CHECK(lintel_session_position(session, &position) == LINTEL_OK && position.pending_tokens == 0);
   CHECK(lintel_deployment_generate_options(d, "guest", &o, NULL) == LINTEL_OK && !o.stops);
 
+  /* The pilot's copilot is lent. */
+  CHECK(lintel_deployment_session(d, "copilot", &session, NULL) == LINTEL_OK);
+  REFUSED(lintel_session_reset(session, &error), LINTEL_ERR_BUSY, "");
+  CHECK(lintel_deployment_session(d, "pilot", &session, NULL) == LINTEL_OK);
+  CHECK(lintel_session_feed_text(session, "Home.", 5, 0, NULL) == LINTEL_OK);
+  o.flags = LINTEL_GENERATE_IGNORE_END;
+  o.max_tokens = 8;
+  CHECK(lintel_session_generate(session, &o, NULL, NULL, NULL, &error) == LINTEL_DONE);
+
   /* What is left of the budget is the host's. */
   session = open_session(base, 64);
   CHECK(lintel_session_destroy(session) == LINTEL_OK);
@@ -238,7 +248,8 @@ static void full(void) {
 static void blocks(void) {
   static const char text[] =
       "{ \"models\": { \"m\": { \"path\": \"kimi.gguf\", \"chunk_tokens\": 16 } },\n"
-      "  \"sessions\": { \"a\": { \"model\": \"m\", \"context_tokens\": 64, \"system\": \"Hi.\" } } }";
+      "  \"sessions\": {\n"
+      "    \"a\": { \"model\": \"m\", \"context_tokens\": 64, \"system\": \"Hi.\" } } }";
   lintel_deployment_options options = LINTEL_DEPLOYMENT_OPTIONS_INIT;
   lintel_memory plan = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT;
   lintel_deployment *d = NULL;
@@ -292,8 +303,8 @@ static void blocks(void) {
   }
 }
 
-/* Heap and mappings: nothing stays of what reading took, and it was no more than was said. One thread:
- * the C library allocates for another. */
+/* Heap and mappings: nothing stays of what reading took, and it was no more than was said. One
+ * thread: the C library allocates for another. */
 static void heap(void) {
   static const char text[] =
       "{ \"models\": { \"m\": { \"path\": \"kimi.gguf\", \"adapters\": {\n"
@@ -319,7 +330,7 @@ static void heap(void) {
   printf("deployments: %ld allocations, %ld frees, at most %ld bytes of %llu; the plan has %llu\n",
          open_taken, open_given, peak, (unsigned long long)plan.transient_bytes,
          (unsigned long long)plan.total_bytes);
-  CHECK(open_taken == open_given && open_taken > 100 && heap_bytes == bytes);
+  CHECK(open_taken == open_given && open_taken > 50 && heap_bytes == bytes);
   /* The C library rounds small blocks up. */
   CHECK(peak <= (long)plan.transient_bytes + 24 * open_taken);
   CHECK(lintel_deployment_session(d, "driver", &driver, NULL) == LINTEL_OK);
@@ -437,6 +448,17 @@ static void judge(const char *name, const char *text, size_t bytes, const char *
   char *at = strstr(f.sentence, work);
   if (at) memmove(at, at + strlen(work) + 1, strlen(at + strlen(work) + 1) + 1);
   snprintf(line + n, sizeof line - n, "%s", f.sentence);
+  if (f.status == LINTEL_ERR_BUDGET) { /* numbers of the day */
+    char *to = line;
+    for (const char *from = line; *from;) {
+      const size_t digits = strspn(from, "0123456789");
+      if (digits > 4) *to++ = '#';
+      else if (digits) memmove(to, from, digits), to += digits;
+      else *to++ = *from;
+      from += digits ? digits : 1;
+    }
+    *to = 0;
+  }
   if (is_table) {
     printf("# %s\n%.*s> schema %s\n> %s\n", name, (int)bytes, text, schema, line);
     return;
@@ -476,7 +498,7 @@ static int broken(int is_table) {
   return count;
 }
 
-/* Many things wrong at once: check reports each, with its line; open the first, and how many more. */
+/* Many things wrong at once: check reports each, open the first and how many more. */
 static void many(void) {
   static const char text[] =
       "{\n"

@@ -2,8 +2,10 @@
  * number of guesses, the source, the sampling, adapters or company; and tokens that were taken back
  * were never there.
  *
- *   speculation PROMPTS SEQUENCES MODEL...
+ *   speculation PROMPTS SEQUENCES DRAWS MODEL...
  */
+#include <math.h>
+
 #include "adapter_file.h"
 #include "check.h"
 
@@ -334,6 +336,124 @@ static void stops(lintel_model *model) {
   CHECK(lintel_session_destroy(plain) == LINTEL_OK);
 }
 
+/* A second model guesses: the same file, which is always right, however the two got there. */
+static void draft_model(lintel_engine *engine, lintel_model *model, const char *path, int prompts) {
+  const uint32_t vocabulary = vocabulary_of(model);
+  lintel_model *second;
+  lintel_session *plain = create(model, 0, 0), *s = create(model, 5, 0), *draft, *poor;
+  uint64_t drafted = 0;
+  CHECK(lintel_model_open(engine, path, NULL, &second, NULL) == LINTEL_OK);
+  draft = create(second, 0, 5);
+  poor = create(second, 0, 4);
+  REFUSED(lintel_session_set_draft(s, s, &error), LINTEL_ERR_ARGUMENT, "itself");
+  REFUSED(lintel_session_set_draft(s, poor, &error), LINTEL_ERR_ARGUMENT, "rewind_tokens 4");
+  REFUSED(lintel_session_set_draft(plain, draft, &error), LINTEL_ERR_ARGUMENT, "draft_tokens");
+  CHECK(lintel_session_set_draft(s, NULL, NULL) == LINTEL_OK);
+  CHECK(lintel_session_set_draft(s, draft, NULL) == LINTEL_OK);
+  REFUSED(lintel_session_set_draft(s, draft, &error), LINTEL_ERR_BUSY, "draft session of another");
+  REFUSED(lintel_session_reset(draft, &error), LINTEL_ERR_BUSY, "draft session of another");
+  CHECK(lintel_session_destroy(draft) == LINTEL_ERR_BUSY);
+  CHECK(lintel_model_close(second) == LINTEL_ERR_BUSY);
+  for (int i = 0; i < prompts; i++) {
+    int32_t ids[200];
+    const size_t count = make_prompt(ids, i % 4 ? 30 : 200, vocabulary);
+    lintel_generate_options o = options_of((uint32_t)i % 2, (uint64_t)i); /* greedy or drawn */
+    lintel_result result = LINTEL_RESULT_INIT;
+    watch expected, got;
+    row before, after;
+    o.draft = LINTEL_DRAFT_UNGATED | LINTEL_DRAFT_MODEL;
+    CHECK(lintel_session_reset(plain, NULL) == LINTEL_OK);
+    if (i % 3 == 0) CHECK(lintel_session_reset(s, NULL) == LINTEL_OK);
+    /* Now and then the text goes on. */
+    INIT(lintel_position, p);
+    CHECK(lintel_session_position(s, &p) == LINTEL_OK);
+    if (p.tokens + p.pending_tokens > 0) {
+      CHECK(lintel_session_reset(s, NULL) == LINTEL_OK);
+      if (i % 3 == 1) ids[count / 2] = (ids[count / 2] + 1) % (int32_t)vocabulary;
+    }
+    CHECK(lintel_session_feed_tokens(plain, ids, count, NULL) == LINTEL_OK);
+    CHECK(lintel_session_feed_tokens(s, ids, count, NULL) == LINTEL_OK);
+    generate(plain, &o, &expected, NULL);
+    if (i % 5 == 4) {
+      lintel_status status;
+      memset(&got, 0, sizeof got);
+      got.hash = 14695981039346656037u;
+      CHECK(lintel_session_begin(s, &o, on_event, &got, NULL) == LINTEL_OK);
+      while ((status = lintel_session_step(s, 0, &result, NULL)) == LINTEL_MORE) {}
+      CHECK(status == LINTEL_DONE && got.hash == expected.hash);
+    } else {
+      CHECK(generate(s, &o, &got, &result) == expected.hash);
+    }
+    if (o.temperature == 0) CHECK(result.accepted_tokens == result.drafted_tokens);
+    drafted += result.drafted_tokens;
+    probe(plain, &before);
+    probe(s, &after);
+    CHECK(same_row(&before, &after));
+  }
+  CHECK(prompts < 4 || drafted > 0);
+  CHECK(lintel_session_destroy(s) == LINTEL_OK);
+  CHECK(lintel_session_reset(draft, NULL) == LINTEL_OK);
+  CHECK(lintel_session_destroy(draft) == LINTEL_OK);
+  CHECK(lintel_session_destroy(poor) == LINTEL_OK);
+  CHECK(lintel_session_destroy(plain) == LINTEL_OK);
+  CHECK(lintel_model_close(second) == LINTEL_OK);
+  printf("%d prompts with a draft session: %llu drafted\n", prompts, (unsigned long long)drafted);
+}
+
+enum { PLACES = 4, OUTCOMES = 8192 };
+
+/* Draws of four tokens, plain and drafted, with different random numbers: one distribution. */
+static void distribution(lintel_model *model, int draws) {
+  static int counts[2][PLACES][OUTCOMES];
+  lintel_result result = LINTEL_RESULT_INIT;
+  uint64_t drafted = 0, accepted = 0;
+  const int32_t ids[] = {5, 9, 5, 9, 5, 9, 5};
+  lintel_session *s = create(model, 3, 8);
+  memset(counts, 0, sizeof counts);
+  CHECK(lintel_session_feed_tokens(s, ids, 7, NULL) == LINTEL_OK);
+  for (int i = 0; i < draws / PLACES; i++)
+    for (int side = 0; side < 2; side++) {
+      lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
+      watch w;
+      o.max_tokens = PLACES;
+      o.flags = LINTEL_GENERATE_RAW | LINTEL_GENERATE_IGNORE_END;
+      o.temperature = 1;
+      o.top_k = 3;
+      o.seed = 2u * (uint64_t)i + (uint64_t)side;
+      o.draft = side ? LINTEL_DRAFT_UNGATED : LINTEL_DRAFT_OFF;
+      generate(s, &o, &w, &result);
+      drafted += result.drafted_tokens;
+      accepted += result.accepted_tokens;
+      for (size_t k = 0; k < w.count; k++) counts[side][k][w.ids[k] % OUTCOMES]++;
+      CHECK(lintel_session_rewind_tokens(s, PLACES, NULL) == LINTEL_OK);
+    }
+  for (int k = 0; k < PLACES; k++) {
+    double sum = 0;
+    int freedom = -1, rest[2] = {0, 0};
+    for (int t = 0; t < OUTCOMES; t++) {
+      const int a = counts[0][k][t], b = counts[1][k][t];
+      if (a + b < 20) {
+        rest[0] += a;
+        rest[1] += b;
+        continue;
+      }
+      sum += (double)(a - b) * (a - b) / (a + b);
+      freedom++;
+    }
+    if (rest[0] + rest[1] >= 20) {
+      sum += (double)(rest[0] - rest[1]) * (rest[0] - rest[1]) / (rest[0] + rest[1]);
+      freedom++;
+    }
+    printf("token %d: chi-square %.1f of %d degrees of freedom\n", k, sum, freedom);
+    CHECK(sum < freedom + 4 * sqrt(2.0 * (freedom > 0 ? freedom : 1)) + 4);
+    CHECK(draws < 1000 || freedom > 0);
+  }
+  printf("%d draws a side: %llu drafted, %llu right\n", draws, (unsigned long long)drafted,
+         (unsigned long long)accepted);
+  CHECK(draws < 1000 || (accepted > 0 && accepted < drafted));
+  CHECK(lintel_session_destroy(s) == LINTEL_OK);
+}
+
 static void refusals(lintel_model *model) {
   lintel_session_options so = LINTEL_SESSION_OPTIONS_INIT;
   lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
@@ -367,7 +487,8 @@ static void refusals(lintel_model *model) {
 
 int main(int argc, char **argv) {
   const int prompts = argc > 1 ? atoi(argv[1]) : 0, sequences = argc > 2 ? atoi(argv[2]) : 0;
-  for (int i = 3; i < argc; i++) {
+  const int draws = argc > 3 ? atoi(argv[3]) : 0;
+  for (int i = 4; i < argc; i++) {
     host h = open_host(argv[i], 256u << 20, 1 + (uint32_t)i % 2);
     INIT(lintel_model_info, info);
     CHECK(lintel_model_get_info(h.model, &info) == LINTEL_OK);
@@ -376,6 +497,8 @@ int main(int argc, char **argv) {
     rewinds(h.model, sequences);
     together(h.model);
     stops(h.model);
+    draft_model(h.engine, h.model, argv[i], prompts);
+    if (i == 4) distribution(h.model, draws);
     refusals(h.model);
     if (!strcmp(info.architecture, "kimi-linear")) {
       static adapter_file file;
