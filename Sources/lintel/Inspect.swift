@@ -145,7 +145,6 @@ struct Plan: ParsableCommand {
     line("engine", m.engine_bytes, "bookkeeping, worker threads and their stacks")
     line("model", m.model_bytes, "tensor directory, layers, vocabulary index")
     if m.adapter_bytes > 0 { line("adapters", m.adapter_bytes, "slots and scratch of adapters") }
-    if m.grammar_bytes > 0 { line("grammars", m.grammar_bytes, "memory for grammars") }
     line("scratch", m.scratch_bytes, "activations of the largest chunk")
     line("state", m.state_bytes, "recurrent states and convolution histories")
     line("cache", m.cache_bytes, "attention caches")
