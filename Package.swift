@@ -46,6 +46,7 @@ let package = Package(
   name: "lintel",
   products: [
     .library(name: "lintel-archive", type: .static, targets: ["LintelExports"]),
+    .library(name: "lintel-deployment", type: .static, targets: ["LintelDeployment"]),
     .executable(name: "lintel", targets: ["lintel"]),
   ],
   traits: [
@@ -69,15 +70,28 @@ let package = Package(
       swiftSettings: [.unsafeFlags(machine), .define("EMBEDDED", .when(traits: ["Embedded"]))]),
     layer("Text", ["LintelCore"]),
     layer("Sampling", ["CPlatform", "LintelCore"]),
+    layer("Structure", ["LintelCore", "LintelText"]),
     layer("Model", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
+    layer("Vision", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
     layer(
       "Session",
       ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel", "LintelText",
-       "LintelSampling"]),
+       "LintelSampling", "LintelStructure", "LintelVision"]),
     layer(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
-       "LintelText", "LintelSampling", "LintelSession"]),
+       "LintelText", "LintelSampling", "LintelStructure", "LintelVision",
+       "LintelSession"]),
+    // A client of the C functions, and in the archive a member of its own: it alone needs libcjson.
+    .systemLibrary(
+      name: "CcJSON", path: "Sources/CcJSON", pkgConfig: "libcjson",
+      providers: [.apt(["libcjson-dev"])]),
+    layer("Deployment", ["CLintel", "CPlatform", "CcJSON", "LintelCore", "LintelText"]),
+    .systemLibrary(
+      name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg62-turbo-dev"])]),
     // Ordinary Swift, for the tool only.
     .target(
       name: "LintelQuantise",
@@ -87,17 +101,23 @@ let package = Package(
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports", "LintelCore", "LintelQuantise",
+        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise", "CPNG",
+        "CJPEG",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),
     suite("Core", ["LintelCore"]),
     suite("Text", ["LintelCore", "LintelText"]),
     suite("Sampling", ["LintelCore", "LintelSampling"]),
+    suite("Structure", ["LintelCore", "LintelText", "LintelStructure"]),
     suite(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),
-    suite("Parity", ["CLintel", "LintelExports"]),
+    suite(
+      "Parity",
+      ["CLintel", "LintelKernels", "LintelModel", "LintelSession", "LintelExports"]),
+    suite(
+      "Vision", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
     suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
   ]
 )

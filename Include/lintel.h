@@ -5,7 +5,9 @@
  *   engine    the budget: one block of memory, a pool of threads
  *     model     one memory-mapped GGUF file: weights, tokenizer. Immutable, shared by sessions;
  *               its adapter slots hold LoRA adapters, which sessions choose from
+ *       grammar   what an answer must fit: compiled for the model, shared by its sessions
  *       session   one conversation: recurrent state, attention cache, sampler. One timeline
+ *     image model   one GGUF file that sorts pictures into classes, and the buffers of one pass
  *
  * A complete program (without error handling):
  *
@@ -82,7 +84,8 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_SYSTEM (-11)       /* a system call failed; needed is its errno */
 #define LINTEL_ERR_LIMIT (-12)        /* a number beyond what this engine supports */
 #define LINTEL_ERR_LOCK (-13)         /* memory could not be locked: RLIMIT_MEMLOCK */
-#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened or mapped; needed is errno */
+#define LINTEL_ERR_FILE (-20)         /* the file cannot be opened, mapped, read or written; needed is
+                                         errno */
 #define LINTEL_ERR_FORMAT (-21)       /* the file breaks its format */
 #define LINTEL_ERR_TRUNCATED (-22)    /* the file ends too early */
 #define LINTEL_ERR_UNSUPPORTED (-23)  /* well-formed, but a feature that this engine lacks */
@@ -93,6 +96,24 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_TOKEN (-31)        /* a token id outside the vocabulary */
 #define LINTEL_ERR_UTF8 (-32)         /* text is not UTF-8; needed is the byte offset */
 #define LINTEL_ERR_CAPACITY (-33)     /* a buffer is too small; needed says how large it must be */
+#define LINTEL_ERR_SNAPSHOT (-40)     /* the bytes are no snapshot, or one that contradicts itself */
+#define LINTEL_ERR_VERSION (-41)      /* a snapshot of another format version */
+#define LINTEL_ERR_OTHER_MODEL (-42)  /* a snapshot of another model, or of other options */
+#define LINTEL_ERR_OTHER_ADAPTERS (-43) /* the text was read with other adapters */
+#define LINTEL_ERR_CHECKSUM (-44)     /* a snapshot is damaged */
+
+#define LINTEL_ERR_JSON (-50)         /* the text is not JSON */
+#define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
+#define LINTEL_ERR_VALUE (-52)        /* a value of the wrong type, out of range, or naming nothing */
+#define LINTEL_ERR_HASH (-53)         /* a file is not the one whose SHA-256 was given */
+#define LINTEL_ERR_SCHEMA (-60)       /* a schema, tools file or grammar is malformed; needed is the
+                                         byte offset */
+#define LINTEL_ERR_KEYWORD (-61)      /* a schema asks for what is not supported; needed as above */
+#define LINTEL_ERR_UNSATISFIABLE (-62) /* nothing can satisfy the schema or grammar */
+#define LINTEL_ERR_GRAMMAR_SIZE (-63) /* a grammar goes beyond its limits or grammar_bytes */
+
+#define LINTEL_ERR_PICTURE (-70)      /* a picture's size or stride is impossible, or beyond a limit */
+#define LINTEL_ERR_INPUT_SIZE (-71)   /* an input that an image network or its buffers cannot take */
 
 /* What went wrong, in the caller's memory. Written on failure only. */
 typedef struct lintel_error {
@@ -116,6 +137,8 @@ const char *lintel_status_name(lintel_status status);
 typedef struct lintel_engine lintel_engine;
 typedef struct lintel_model lintel_model;
 typedef struct lintel_session lintel_session;
+typedef struct lintel_grammar lintel_grammar;
+typedef struct lintel_image_model lintel_image_model;
 
 /* ---- Options ---- */
 
@@ -158,10 +181,12 @@ typedef struct lintel_model_options {
   uint32_t adapter_slots;      /* places for adapters; default 0, at most 64 */
   uint32_t adapter_rank;       /* the greatest sum of the ranks of a session's adapters; default 64,
                                   at most 256. Sizes scratch memory */
-  uint64_t reserved[2];
+  uint64_t grammar_bytes;      /* memory for grammars; default 0, none. Holds a tree of all tokens
+                                  (about 40 bytes per token while it is built), then grammars */
+  uint64_t reserved[1];
 } lintel_model_options;
 #define LINTEL_MODEL_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, { 0, 0 } }
+  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, 0, { 0 } }
 
 #define LINTEL_CACHE_AUTO 0 /* 8 bits beside quantised weights, else 32-bit floats */
 #define LINTEL_CACHE_F32 1
@@ -173,10 +198,17 @@ typedef struct lintel_session_options {
                               was trained for less. Sizes the attention cache */
   uint32_t cache;          /* LINTEL_CACHE_... */
   uint32_t priority;       /* 0 to 7; lintel_step_many serves higher ones first */
-  uint64_t reserved[4];
+  uint32_t draft_tokens;   /* most guesses a pass (see Drafting); default 0, at most 16 */
+  uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back at any
+                              time; default 0, at most 64. Each costs about 1 % of a token's time */
+  uint32_t marks;          /* places for lintel_session_mark; default 0, at most 64. Each takes a copy
+                              of the recurrent state and of the logits, and 4 bytes per token of the
+                              context */
+  uint32_t reserved0;
+  uint64_t reserved[2];
 } lintel_session_options;
 #define LINTEL_SESSION_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_session_options), 0, 0, 0, 0, 0, 0, 0, { 0, 0 } }
 
 typedef struct lintel_logit_bias {
   int32_t token;
@@ -203,11 +235,14 @@ typedef struct lintel_generate_options {
   const int32_t *stop_tokens; /* further ids that end the generation, beside the model's own */
   uint32_t stop_token_count;  /* at most 16 */
   uint32_t flags;             /* LINTEL_GENERATE_... */
-  uint64_t reserved[4];
+  uint32_t draft_tokens;      /* most guesses a pass; default and limit: the session's */
+  uint32_t draft;             /* LINTEL_DRAFT_...; default: all sources, gated */
+  const lintel_grammar *grammar; /* what the answer must fit; NULL: anything */
+  uint64_t reserved[2];
 } lintel_generate_options;
 #define LINTEL_GENERATE_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, \
-    NULL, 0, 0, { 0, 0, 0, 0 } }
+    NULL, 0, 0, 0, 0, NULL, { 0, 0 } }
 
 /* Do not end at the model's end-of-turn tokens. */
 #define LINTEL_GENERATE_IGNORE_END 1u
@@ -215,6 +250,34 @@ typedef struct lintel_generate_options {
 #define LINTEL_GENERATE_THINK 2u
 /* Continue the text as it is: no end of the user's turn, no opening of the answer. */
 #define LINTEL_GENERATE_RAW 4u
+
+/* ---- Drafting ----
+ *
+ * A pass can read several tokens for little more than the price of one. A session with draft_tokens
+ * guesses what comes next, runs the guesses behind the next token in the same pass, and keeps those
+ * that turn out right. Every token is still drawn from the logits behind the token before it, with the
+ * random number of its place: greedy or with a seed, the text is what it would be without drafting, to
+ * the bit, and so is the session afterwards. Only the time differs.
+ *
+ * What is wrong is taken back without copies of the state: the session keeps, beside a state that may
+ * stay behind, a record of each of the last tokens. Each of the draft_tokens and rewind_tokens takes
+ * one record (part of lintel_memory.state_bytes), each of draft_tokens a row of logits as well
+ * (session_bytes). Without both there is nothing of all this.
+ *
+ * A gate measures what passes cost and how often guesses are right, and guesses only where that pays.
+ *
+ * STOP STRINGS. In a session with draft_tokens or rewind_tokens the text after a stop string is no
+ * part of the conversation: the session ends before the first token that has no text before the stop
+ * string, as if the tokens from there on had never been sampled. A token with text on both sides of
+ * that border stays whole. If more than draft_tokens + rewind_tokens + 1 read tokens would have to go,
+ * all stay. In other sessions they always stay. */
+
+/* Sources of guesses. With none of their bits set, all are used. */
+#define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
+                                  since its creation: lintel_session_reset keeps this memory */
+#define LINTEL_DRAFT_MODEL 2u  /* the session's draft session: lintel_session_set_draft */
+#define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
+#define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 
 /* ---- The plan ---- */
 
@@ -226,15 +289,19 @@ typedef struct lintel_memory {
   uint64_t scratch_bytes;  /* activations of the largest chunk */
   uint64_t state_bytes;    /* sessions: recurrent states and convolution histories */
   uint64_t cache_bytes;    /* sessions: attention caches */
-  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text) */
-  uint64_t total_bytes;    /* all of these and adapter_bytes: the smallest budget that works */
+  uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text, marks) */
+  uint64_t total_bytes;    /* all of these, adapter_bytes and grammar_bytes: the smallest budget that
+                              works */
   uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
   uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
   uint64_t adapter_bytes;  /* adapter slots and what computing with them needs; part of the total */
-  uint64_t reserved[3];
+  uint64_t deployment_bytes; /* names, prompts and tools of a deployment; part of its total */
+  uint64_t transient_bytes;  /* the most that reading a deployment's files takes outside the block and
+                                gives back before its engine is created: libcjson's heap, buffers */
+  uint64_t grammar_bytes;    /* memory for grammars; part of the total */
 } lintel_memory;
 #define LINTEL_MEMORY_INIT \
-  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* The exact number of bytes that one model with `session_count` equal sessions will take, before
  * anything is reserved. NULL options are defaults. engine_options' memory fields are ignored.
@@ -270,7 +337,8 @@ lintel_status lintel_engine_memory(const lintel_engine *engine, lintel_memory *o
 /* CONSTRUCTOR. Maps the GGUF file at `path`, checks all of it that will be used, and builds the
  * vocabulary index. Weights are not read (unless the load policy says so) and never copied.
  * Errors: FILE, FORMAT, TRUNCATED, UNSUPPORTED, MISSING, SHAPE, DUPLICATE, LIMIT name the key, tensor
- * or byte offset; BUDGET says how many bytes are needed and free; LOCK; CANCELLED from progress. */
+ * or byte offset; BUDGET says how many bytes are needed and free; GRAMMAR_SIZE the same of
+ * grammar_bytes; LOCK; CANCELLED from progress. */
 lintel_status lintel_model_open(lintel_engine *engine, const char *path,
                                 const lintel_model_options *options, lintel_model **out_model,
                                 lintel_error *error);
@@ -392,6 +460,100 @@ typedef struct lintel_adapter_use {
   float scale; /* 1 applies it as it was trained, 0 not at all */
 } lintel_adapter_use;
 
+/* ---- Grammars ----
+ *
+ * A grammar says what an answer may be: lintel_generate_options.grammar. It is compiled once, into a
+ * deterministic automaton over bytes in the model's grammar memory, and then serves any number of
+ * sessions. Before each token is chosen, tokens that do not fit get the logit -INFINITY (after
+ * penalties and logit_bias, before everything else); the tokens that end a turn are allowed exactly
+ * where the text is complete. So the text always fits as far as it goes, and is complete if it ended
+ * with LINTEL_FINISH_END; max_tokens, stops, callbacks and a full context may end it earlier.
+ * Where the grammar leaves one token it is taken without computing logits (its event has the
+ * log_probability 0), and read in one pass with its neighbours: the same text, sooner. Elsewhere
+ * log_probability is that of the model's raw distribution, as always.
+ *
+ * Whether a grammar can be followed is known when it is compiled, not while text is generated: there
+ * is always a token that goes on, unless logit_bias forbids it. The mask of a step takes a bounded
+ * time; states where it would take long have it precomputed, in grammar_bytes.
+ *
+ * JSON SCHEMA (LINTEL_GRAMMAR_JSON_SCHEMA). Everything that the grammar accepts satisfies the schema.
+ *   type (or a list), enum, const, anyOf, oneOf (if no value can satisfy two of its schemas; that is
+ *   checked), allOf of one schema, $ref within the document, $defs, definitions,
+ *   properties, required, additionalProperties, items, prefixItems, minItems, maxItems,
+ *   minLength, maxLength, pattern (regular expressions without look-around and back-references; not
+ *   together with a length), minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf
+ * title, description, default, examples, $schema, $id, $comment, deprecated, readOnly and writeOnly
+ * are passed over. Every other keyword is refused by name, format included.
+ * Not everything that satisfies the schema is accepted:
+ *   - Properties come in the order in which the schema has them, then additional ones. Where
+ *     `properties` is given and additionalProperties is not, there are no additional ones. Their names
+ *     have no escapes.
+ *   - Numbers have no exponent, at most 6 digits behind the point (more if a bound or step has more),
+ *     and at most 15 before it where nothing bounds them.
+ *   - enum and const are spelled in one way, a pattern's characters too. Free strings may use escapes.
+ *   - Between tokens there is nothing, or one blank behind a colon and a comma (see flags).
+ *   - Values that the schema leaves open nest `depth` levels, as do $refs within themselves.
+ *
+ * TOOLS (LINTEL_GRAMMAR_TOOLS). An array of functions in the form of OpenAI's API ({"type": "function",
+ * "function": {"name", "description", "parameters"}}, or the inner object alone), or an object with it
+ * as "tools". The answer is one call: {"name": NAME, "arguments": what parameters ask for}.
+ *
+ * GBNF (LINTEL_GRAMMAR_GBNF). llama.cpp's grammars: rules from `root` on, literals, classes, groups,
+ * alternatives, * + ? {m,n}. A rule nests in itself `depth` times at most; a rule that can begin with
+ * itself is refused.
+ *
+ * Grammars are compiled and destroyed by the one thread at a time that opens and closes models and
+ * sessions. A model takes its grammars along when it is closed. */
+
+#define LINTEL_GRAMMAR_JSON_SCHEMA 1
+#define LINTEL_GRAMMAR_TOOLS 2
+#define LINTEL_GRAMMAR_GBNF 3
+
+/* No blanks at all; without a flag there may be one behind each colon and comma. */
+#define LINTEL_GRAMMAR_COMPACT 1u
+/* Exactly one blank behind each colon and comma: {"name": "x", "arguments": {"a": 1}} */
+#define LINTEL_GRAMMAR_SPACED 2u
+
+typedef struct lintel_grammar_options {
+  uint32_t struct_size;
+  uint32_t kind;       /* LINTEL_GRAMMAR_..., required */
+  const char *text;    /* the schema, tools file or grammar, at most 1 MiB; read during the call */
+  uint64_t text_bytes;
+  uint32_t states_max; /* most states before minimisation; default 65536, at most 1048576 */
+  uint32_t depth;      /* how deep what is open or recursive nests; default 3, at most 16 */
+  uint32_t flags;      /* LINTEL_GRAMMAR_COMPACT or _SPACED */
+  uint32_t reserved0;
+  uint64_t reserved[4];
+} lintel_grammar_options;
+#define LINTEL_GRAMMAR_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_grammar_options), 0, NULL, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+
+/* CONSTRUCTOR. Compiles a grammar for `model`, which must have been opened with grammar_bytes. Uses
+ * what is free of these as scratch, and no other memory.
+ *   out_grammar  NULL on failure; nothing is left behind then
+ * Errors: SCHEMA, KEYWORD and UNSATISFIABLE say where (a JSON pointer, or the line of a GBNF text);
+ * GRAMMAR_SIZE names the limit; MISSING if the vocabulary has no token for a byte that is wanted;
+ * STATE without grammar_bytes; LIMIT beyond 64 grammars. */
+lintel_status lintel_grammar_compile(lintel_model *model, const lintel_grammar_options *options,
+                                     lintel_grammar **out_grammar, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while an unfinished generation uses the grammar. NULL is ignored. */
+lintel_status lintel_grammar_destroy(lintel_grammar *grammar);
+
+typedef struct lintel_grammar_info {
+  uint32_t struct_size;
+  uint32_t state_count;
+  uint32_t edge_count;
+  uint32_t mask_count;      /* precomputed token masks */
+  uint64_t bytes;           /* of grammar_bytes, taken by this grammar */
+  uint64_t compile_ns;
+  uint64_t reserved[4];
+} lintel_grammar_info;
+
+/* Facts about a grammar. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_grammar_get_info(const lintel_grammar *grammar,
+                                      lintel_grammar_info *out_info);
+
 /* ---- Session ---- */
 
 /* CONSTRUCTOR. Carves the state, the cache for context_tokens, sampler and buffers.
@@ -402,8 +564,31 @@ lintel_status lintel_session_create(lintel_model *model, const lintel_session_op
 /* DESTRUCTOR. BUSY from inside its own callback or while another thread is in it. NULL is ignored. */
 lintel_status lintel_session_destroy(lintel_session *session);
 
-/* Back to the state before any text; clears poison, cancellation and any unfinished generation. */
+/* Back to the state before any text; clears poison, cancellation, marks and any unfinished
+ * generation. */
 lintel_status lintel_session_reset(lintel_session *session, lintel_error *error);
+
+/* Lets `draft`, a session of a smaller model with the same vocabulary on the same engine, guess for
+ * `session`; NULL ends that. The draft session must have been created with rewind_tokens of at least
+ * the other's draft_tokens; its memory is its own, planned like any session's. While it is lent all
+ * calls on it answer BUSY; it is given back when `session` gets another one, or none, or is destroyed.
+ * It reads what `session` reads, in steps of its own, and some guesses; reset it afterwards.
+ * lintel_step_many does not ask it.
+ * Errors leave both as they were: ARGUMENT (no draft_tokens, too few rewind_tokens, another engine, the
+ * same session, one that has a draft session itself), UNSUPPORTED (another vocabulary), STATE (an
+ * unfinished generation), BUSY (in use or lent). The vocabularies are compared token by token. */
+lintel_status lintel_session_set_draft(lintel_session *session, lintel_session *draft,
+                                       lintel_error *error);
+
+/* Takes back the last `count` tokens, read or not, as if they had never been fed or sampled. Tokens are
+ * taken back as they are, those of the chat format included: inside a message the message is open
+ * again. A generation can continue what is left if no more than rewind_tokens were taken back;
+ * otherwise it may answer STATE until something is fed.
+ * Errors leave the session as it was: LIMIT if that is not possible, with the number that is in
+ * `available`: the unread tokens, and of those that have been read since the last call the last
+ * rewind_tokens or more; STATE while a generation or pass is unfinished. */
+lintel_status lintel_session_rewind_tokens(lintel_session *session, uint32_t count,
+                                           lintel_error *error);
 
 /* Gives the session the `count` adapters of `uses` (at most 8) instead of those it has, for all text
  * that it reads from now on; 0 means none. What it has read stays as it was read. They are kept by
@@ -462,7 +647,8 @@ typedef struct lintel_event {
   size_t text_bytes;
   int32_t token;         /* -1 in LINTEL_EVENT_END */
   uint32_t index;        /* 0 for the first token of the generation */
-  float log_probability; /* of the token, under the model's raw distribution; natural logarithm */
+  float log_probability; /* of the token, under the model's raw distribution; natural logarithm.
+                            0 for a token that a grammar left no alternative to */
   uint32_t finish;       /* LINTEL_FINISH_..., in LINTEL_EVENT_END */
   uint64_t elapsed_ns;   /* since the generation began */
 } lintel_event;
@@ -481,23 +667,30 @@ typedef struct lintel_result {
   uint64_t generate_ns;        /* time in decode passes, sampling and callbacks included */
   uint64_t first_token_ns;     /* from the start to the first token's event */
   uint64_t longest_step_ns;    /* the longest single unit of work */
-  uint64_t reserved[4];
+  uint64_t passes;             /* decode passes: generated_tokens - 1 without drafting */
+  uint64_t drafted_tokens;     /* guesses that were run */
+  uint64_t accepted_tokens;    /* guesses that were right: passes that were saved */
+  uint64_t reserved[1];
 } lintel_result;
 #define LINTEL_RESULT_INIT \
-  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+  { (uint32_t)sizeof(lintel_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* Starts a generation over the text fed so far: unless told otherwise, opens the answer in the chat
  * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
  * `on_event` may be NULL. The session keeps copies of all options.
- * Errors: STATE if a generation is unfinished or there is no text; ARGUMENT names the field. */
+ * Errors: STATE if a generation is unfinished, or there is nothing to continue from (no text, or its
+ * reading was cancelled half-way); ARGUMENT names the field; HANDLE if the grammar is none. */
 lintel_status lintel_session_begin(lintel_session *session,
                                    const lintel_generate_options *options,
                                    lintel_event_fn on_event, void *user, lintel_error *error);
 
-/* Does work for about `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error.
- * The unit of work is one layer of one chunk; 0 does exactly one unit. Without a generation it reads
- * the text fed so far and answers DONE when there is none left. `out_result` may be NULL; it is
- * filled whenever a generation is or was under way. */
+/* Works for `slice_us` microseconds and returns: MORE, DONE, CANCELLED, PAUSED or an error. Begins no
+ * unit of work once they are over, at least one; 0 does exactly one. A unit is one layer of one chunk,
+ * the output layer, or the sampling of one token with its callback: a call overruns its slice by less
+ * than one, and lintel_result.longest_step_ns is the longest so far. lintel_model_options.chunk_tokens
+ * shortens the units of prompts. Without a generation it reads the text fed so far and answers DONE
+ * when there is none left. `out_result` may be NULL; it is filled whenever a generation is or was
+ * under way. */
 lintel_status lintel_session_step(lintel_session *session, uint64_t slice_us,
                                   lintel_result *out_result, lintel_error *error);
 
@@ -532,9 +725,10 @@ lintel_status lintel_step_many(lintel_session *const *sessions, size_t count, ui
 
 /* Ends the generation under way at the next unit of work, with an END event. Everything read so far
  * stays. Without a generation it stops the reading of fed text: what is not read yet is dropped, and
- * the next step answers CANCELLED. A cancel that comes before lintel_session_begin does not outlive
- * it: it is for what is under way. Any thread, signal handlers, and the session's own callback.
- * The session must not be destroyed meanwhile. */
+ * the next step answers CANCELLED. A chunk whose layers have begun is kept: later steps read it to its
+ * end, as units like any other, before whatever comes next. A cancel that comes before
+ * lintel_session_begin does not outlive it: it is for what is under way. Any thread, signal handlers,
+ * and the session's own callback. The session must not be destroyed meanwhile. */
 lintel_status lintel_session_cancel(lintel_session *session);
 
 typedef struct lintel_position {
@@ -558,6 +752,372 @@ typedef int32_t (*lintel_logits_fn)(void *user, uint64_t position, const float *
  * and then what was not read is dropped. */
 lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
                                     lintel_logits_fn on_logits, void *user, lintel_error *error);
+
+/* ---- Snapshots ----
+ *
+ * What a session has read can be kept: as bytes in memory or in a file, in another session, or at a
+ * named mark of its own. What continues from there is the same, to the bit, as if it had gone on:
+ *
+ *   lintel_session_mark, _rewind    try something, and come back
+ *   lintel_session_fork             read a system prompt and a list of tools once, in a session that
+ *                                   is kept for it, and copy it into a session for each request
+ *   lintel_session_save, _restore   outlive the process, move to another machine or processor
+ *
+ * All of them copy the whole conversation: tokens (those not read yet included), recurrent state,
+ * attention cache, logits, whether a turn is open, and which adapters with which scales the session
+ * has. Not the options of a generation, nor marks. They are taken between generations: STATE while one
+ * is unfinished (cancel it, or step it to its end) or, where the state is copied from, while a pass
+ * over a chunk is (step once more). lintel_session_rewind_tokens cannot take back what was read before
+ * one of them. Nothing is allocated or mapped.
+ *
+ * A snapshot begins with its format version, the identity of its model, the hashes and scales of its
+ * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
+ * may lie at any address. The identity of a model stands for its size, all of its metadata and tensor
+ * directory, and samples of every tensor; it is worked out when a model's first snapshot is taken or
+ * restored, in about a millisecond. Checksum and identity find mistakes, not forgeries; bytes that
+ * were forged get a refusal or a conversation of nonsense, and nothing worse.
+ *
+ * ADAPTERS. Restored and forked text goes on with the adapters that it was read with. The session that
+ * it comes to has the same ones with the same scales; or it has none, and gets them, found by their
+ * content hash in the slots of its model. Anything else is OTHER_ADAPTERS. */
+
+/* Copies the conversation of `from` into `to`, another session of the same model, whose own is dropped.
+ * `to` may have another context size. Takes what copying the bytes takes.
+ * Errors leave both as they were: CONTEXT_FULL with the tokens of the conversation and of `to`;
+ * OTHER_ADAPTERS; OTHER_MODEL if their caches are of different formats; ARGUMENT (the same session, or
+ * of different models); STATE, BUSY, REENTRY, POISONED of either. */
+lintel_status lintel_session_fork(const lintel_session *from, lintel_session *to,
+                                  lintel_error *error);
+
+/* The size of a snapshot taken now: that of the state, and of the text so far. Errors: STATE. */
+lintel_status lintel_session_snapshot_bytes(const lintel_session *session, uint64_t *out_bytes);
+
+/* Writes a snapshot of at most `capacity` bytes to `out`. `out_bytes` may be NULL; it gets the size,
+ * also if that is beyond the capacity.
+ * Errors leave the session as it was and `out` untouched: CAPACITY with the bytes needed; STATE. */
+lintel_status lintel_session_save(const lintel_session *session, void *out, uint64_t capacity,
+                                  uint64_t *out_bytes, lintel_error *error);
+
+/* Makes the session what it was when the `byte_count` bytes were saved; its own conversation is
+ * dropped. The bytes are the host's again when it returns, and must not change before.
+ * Errors leave the session as it was: SNAPSHOT, VERSION, TRUNCATED, CHECKSUM for the bytes;
+ * OTHER_MODEL (also if LINTEL_MODEL_FLOAT_ACTIVATIONS or the cache's format differ), OTHER_ADAPTERS,
+ * CONTEXT_FULL with the tokens of the conversation and of the session; LIMIT as from
+ * lintel_session_set_adapters; STATE. */
+lintel_status lintel_session_restore(lintel_session *session, const void *bytes,
+                                     uint64_t byte_count, lintel_error *error);
+
+/* Saves to the file at `path`, which is replaced whole or not at all, whatever happens meanwhile, a
+ * loss of power included: the bytes go to `path` with ".partial" behind it, are synced to the storage,
+ * and get their name; then the directory is synced. What a process that was killed leaves under that
+ * other name is taken over by the next save. The file is readable by its owner alone.
+ * Errors leave the session and the file as they were, and nothing behind: FILE with errno (no space,
+ * no permission, no such directory); BUSY if another save to the same path is under way; STATE. SYSTEM
+ * says that the new file is there, but its directory could not be synced. */
+lintel_status lintel_session_save_file(const lintel_session *session, const char *path,
+                                       lintel_error *error);
+
+/* Restores from the file at `path`. Reads it twice: for its checksum, then into the session. Errors:
+ * those of lintel_session_restore, and FILE. If the file changes or cannot be read any more during
+ * the second reading, the session is reset, and has the adapters of the snapshot. */
+lintel_status lintel_session_restore_file(lintel_session *session, const char *path,
+                                          lintel_error *error);
+
+/* Notes this place of the conversation as `name` (1 to 63 bytes, NUL-terminated), instead of an older
+ * mark of that name. Copies what has a fixed size; the attention cache stays where it is.
+ * Errors leave the session as it was: LIMIT if all places of lintel_session_options.marks are taken,
+ * ARGUMENT for the name, STATE. */
+lintel_status lintel_session_mark(lintel_session *session, const char *name, lintel_error *error);
+
+/* Back to the mark `name`, with the adapters that the session had there. The mark stays; those set
+ * after more text had been read than at this one are forgotten. Marks are also forgotten when the
+ * session is reset, restored or forked into.
+ * Errors leave the session as it was: MISSING if there is no such mark; OTHER_ADAPTERS if an adapter
+ * that it had there is in no slot any more; STATE. */
+lintel_status lintel_session_rewind(lintel_session *session, const char *name, lintel_error *error);
+
+/* ---- Deployment ----
+ *
+ * An engine with its models, their adapters, and its sessions, each by the name that one JSON file
+ * gives it: several applications on one base model, in one block of memory.
+ *
+ *   { "engine": { "budget": "24 MiB", "threads": 2 },
+ *     "models": {
+ *       "base": { "path": "cabin.gguf",
+ *                 "adapters": { "media": { "path": "adapters/media.gguf" } } } },
+ *     "sessions": {
+ *       "media": { "model": "base", "context_tokens": 512, "adapters": { "media": 1 },
+ *                  "system": "You play music.", "sampling": { "max_tokens": 64 } } } }
+ *
+ * Examples/deployment.schema.json (JSON Schema 2020-12) names every key. Paths are relative to the
+ * file. A key that is unknown or occurs twice, a value of the wrong type or out of range, a name of
+ * nothing: each is refused with its line and path. A file of more than 1 MiB, 16 levels or 16,384
+ * values is refused before anything is built from it.
+ *
+ * These functions are a member of the archive of their own: a program that calls one of them links
+ * libcjson too (-lcjson); no other needs it. libcjson allocates while lintel_deployment_open and
+ * _check read JSON, a bounded amount (transient_bytes), and all of it is freed before the engine is
+ * created. cJSON_InitHooks is never called: it is process-wide, and yours. What cJSON_GetErrorPtr
+ * answers is process-wide too, and changes.
+ *
+ * Engine, models and sessions are the deployment's: use them like others of their kind, create further
+ * ones where the budget allows, and do not destroy or close those that it names. */
+
+typedef struct lintel_deployment lintel_deployment;
+
+typedef struct lintel_deployment_options {
+  uint32_t struct_size;
+  uint32_t flags;        /* must be 0 */
+  void *memory;          /* the block, 64-byte aligned and yours until close; NULL: own mapping */
+  uint64_t memory_bytes; /* of the block; without one, the most that the mapping may have, 0: what
+                            the file says */
+  lintel_progress_fn progress; /* while files are verified (sha256) and prefaulted */
+  void *progress_user;
+  uint64_t reserved[4];
+} lintel_deployment_options;
+#define LINTEL_DEPLOYMENT_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_deployment_options), 0, NULL, 0, NULL, NULL, { 0, 0, 0, 0 } }
+
+/* CONSTRUCTOR. Reads the file at `path`, verifies what has a "sha256", plans, takes the block, and
+ * opens everything; sessions have their adapters, and their system prompts are fed, not read yet.
+ * The block gets "budget" bytes, or without one exactly the plan.
+ *   options         NULL: all defaults
+ *   out_deployment  NULL on failure
+ * Errors begin with the line and the path of the value that they concern, and leave nothing behind:
+ * FILE, TRUNCATED (empty), JSON, KEY, VALUE, MISSING, DUPLICATE, UTF8, LIMIT; HASH; BUDGET with the
+ * bytes that the plan needs and that there are; those of lintel_plan, lintel_engine_create,
+ * lintel_model_open, lintel_adapter_load, lintel_session_create and lintel_session_feed_message.
+ * CANCELLED from progress. */
+lintel_status lintel_deployment_open(const char *path, const lintel_deployment_options *options,
+                                     lintel_deployment **out_deployment, lintel_error *error);
+
+/* DESTRUCTOR. Destroys the engine with all that it has. NULL is ignored; BUSY if a session is in a call
+ * or a callback. The host's block can be reused when it returns LINTEL_OK. */
+lintel_status lintel_deployment_close(lintel_deployment *deployment);
+
+/* What is wrong with a deployment, in one place. */
+typedef struct lintel_problem {
+  uint32_t struct_size;
+  lintel_status status;
+  uint32_t line;        /* of the file, from 1; 0 if it concerns the file as a whole */
+  uint32_t reserved0;
+  int64_t needed;       /* as in lintel_error */
+  int64_t available;
+  const char *path;     /* of the value, such as "sessions.media.model"; "" for the whole */
+  const char *sentence; /* what is wrong and what to do. Both are valid during the call */
+} lintel_problem;
+
+typedef void (*lintel_problem_fn)(void *user, const lintel_problem *problem);
+
+/* Reports every problem of the deployment at `path`, in the order in which they are found. What can be
+ * read is planned; where the plan is known, everything is opened once in a mapping of that many bytes
+ * and closed again, so that an adapter that does not fit or a prompt that is too long is found too.
+ *   on_problem  may be NULL
+ *   out_memory  the plan, transient_bytes included; all zero if problems leave it unknown. May be NULL
+ * Returns LINTEL_OK if lintel_deployment_open will open it here, otherwise the first problem's status,
+ * with its sentence in `error`. A text that is not JSON has no second problem. Any thread. */
+lintel_status lintel_deployment_check(const char *path, lintel_problem_fn on_problem, void *user,
+                                      lintel_memory *out_memory, lintel_error *error);
+
+/* What is in use now; equal to the plan until the host opens or closes something itself. */
+lintel_status lintel_deployment_memory(const lintel_deployment *deployment,
+                                       lintel_memory *out_memory);
+
+typedef struct lintel_deployment_info {
+  uint32_t struct_size;
+  uint32_t model_count;
+  uint32_t adapter_count; /* of all models */
+  uint32_t session_count;
+  uint64_t reserved[4];
+} lintel_deployment_info;
+
+/* How much there is. `out_info`->struct_size must be set. This and the look-ups below: any thread. */
+lintel_status lintel_deployment_get_info(const lintel_deployment *deployment,
+                                         lintel_deployment_info *out_info);
+
+lintel_status lintel_deployment_engine(const lintel_deployment *deployment,
+                                       lintel_engine **out_engine);
+
+/* By name; MISSING, with the name, if the file has none such. The out parameter is NULL on failure. */
+lintel_status lintel_deployment_model(const lintel_deployment *deployment, const char *name,
+                                      lintel_model **out_model, lintel_error *error);
+lintel_status lintel_deployment_session(const lintel_deployment *deployment, const char *name,
+                                        lintel_session **out_session, lintel_error *error);
+
+/* An adapter's model, name and slot. lintel_adapter_find knows it by the same name. */
+typedef struct lintel_deployment_adapter {
+  uint32_t struct_size;
+  uint32_t slot;
+  lintel_model *model;
+  const char *name;
+} lintel_deployment_adapter;
+
+/* By index, in the order of the file, with the name, which is valid until close. ARGUMENT if `index` is
+ * not below the count; out parameters may be NULL, `out_adapter` and its struct_size excepted. */
+lintel_status lintel_deployment_model_at(const lintel_deployment *deployment, uint32_t index,
+                                         const char **out_name, lintel_model **out_model);
+lintel_status lintel_deployment_session_at(const lintel_deployment *deployment, uint32_t index,
+                                           const char **out_name, lintel_session **out_session);
+lintel_status lintel_deployment_adapter_at(const lintel_deployment *deployment, uint32_t index,
+                                           lintel_deployment_adapter *out_adapter);
+
+/* A session's "sampling": what it is to be generated with. `out_options`->struct_size must be set; its
+ * pointers are valid until close. Fields may be changed before use. */
+lintel_status lintel_deployment_generate_options(const lintel_deployment *deployment,
+                                                 const char *session_name,
+                                                 lintel_generate_options *out_options,
+                                                 lintel_error *error);
+
+/* The bytes of a session's tools file: JSON, an array of functions. NULL and 0 where it has none.
+ * Valid until close. */
+lintel_status lintel_deployment_tools(const lintel_deployment *deployment, const char *session_name,
+                                      const char **out_bytes, size_t *out_count,
+                                      lintel_error *error);
+
+/* Brings a session back to where lintel_deployment_open left it: reset, with the adapters and the
+ * system prompt of the file. Belongs to the session's thread. Errors: MISSING, those of
+ * lintel_session_reset; an unfinished generation is given up. */
+lintel_status lintel_deployment_restart(const lintel_deployment *deployment,
+                                        const char *session_name, lintel_error *error);
+
+/* ---- Images ----
+ *
+ * An image model is a PolaFormer (pvt or swin) in a GGUF file of architecture `polaformer`. Pictures
+ * go in as RGB of 8 bits a channel, whatever their size: they are resized (bicubically, smoothed where
+ * they shrink, as PIL does) to the network's input and normalised inside the engine's memory. Classes
+ * and features come out. It is a handle of its own, under the engine's budget, and holds all that a
+ * pass needs: from open to close nothing is allocated, mapped or freed.
+ *
+ * An image model belongs to one thread at a time; a second one gets LINTEL_ERR_BUSY. It takes turns,
+ * unit by unit, with the sessions of its engine. */
+
+typedef struct lintel_image_options {
+  uint32_t struct_size;
+  uint32_t load;         /* LINTEL_LOAD_... */
+  uint32_t input_width;  /* pixels of the largest input; default: the input_height if that is set, */
+  uint32_t input_height; /* else what the file was trained for; and the other way round */
+  uint32_t flags;        /* LINTEL_MODEL_FLOAT_ACTIVATIONS or 0 */
+  uint32_t reserved0;
+  lintel_progress_fn progress; /* for prefault and locked */
+  void *progress_user;
+  uint64_t reserved[4];
+} lintel_image_options;
+#define LINTEL_IMAGE_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_image_options), 0, 0, 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
+
+/* The exact number of bytes that one image model will take with its engine, before anything is
+ * reserved: scratch_bytes are activations, model_bytes the rest. Maps the file and unmaps it. The
+ * file's header is checked as by lintel_image_open, its tensors are not. Any thread. */
+lintel_status lintel_image_plan(const char *path, const lintel_engine_options *engine_options,
+                                const lintel_image_options *options, lintel_memory *out_memory,
+                                lintel_error *error);
+
+/* CONSTRUCTOR. Maps the file at `path` and checks all of it that will be used.
+ * Errors: those of lintel_model_open; INPUT_SIZE if the network cannot take the input. */
+lintel_status lintel_image_open(lintel_engine *engine, const char *path,
+                                const lintel_image_options *options,
+                                lintel_image_model **out_model, lintel_error *error);
+
+/* The same, from bytes that the host keeps readable and unchanged until lintel_image_close. `bytes`
+ * must be 64-byte aligned. */
+lintel_status lintel_image_open_bytes(lintel_engine *engine, const void *bytes,
+                                      uint64_t byte_count, const lintel_image_options *options,
+                                      lintel_image_model **out_model, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while another thread is in it. NULL is ignored. */
+lintel_status lintel_image_close(lintel_image_model *model);
+
+typedef struct lintel_image_info {
+  uint32_t struct_size;
+  uint32_t class_count;
+  uint32_t feature_count;
+  uint32_t input_width;   /* of the largest input */
+  uint32_t input_height;
+  uint32_t image_size;    /* the edge of the square input that it was trained for */
+  uint32_t stage_count;
+  uint32_t block_count;
+  uint64_t parameter_count;
+  uint64_t file_bytes;
+  const char *variant;    /* "pvt" or "swin"; static string */
+  char name[128];         /* general.name, cut to fit, NUL-terminated */
+  char licence[64];       /* general.license, likewise */
+  uint64_t reserved[4];
+} lintel_image_info;
+
+/* Facts about an open image model. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_image_get_info(const lintel_image_model *model, lintel_image_info *out_info);
+
+/* The label of a class, in the file's own bytes: valid until the model is closed, not NUL-terminated.
+ * ARGUMENT if there is no such class. Takes longer the higher the class. Any thread. */
+lintel_status lintel_image_label(const lintel_image_model *model, uint32_t class_index,
+                                 const char **out_label, size_t *out_label_bytes);
+
+#define LINTEL_IMAGE_STRETCH 0 /* the whole picture, stretched to the input */
+#define LINTEL_IMAGE_CROP 1    /* the middle 7/8 of both directions: how the authors evaluate */
+
+typedef struct lintel_image_run_options {
+  uint32_t struct_size;
+  uint32_t fit;          /* LINTEL_IMAGE_STRETCH or _CROP */
+  uint32_t input_width;  /* of this input, at most the model's; defaults as in lintel_image_options, */
+  uint32_t input_height; /* or the model's largest */
+  uint32_t top_count;    /* classes in the result; default 5, at most 16 */
+  uint32_t reserved0;
+  uint64_t reserved[2];
+} lintel_image_run_options;
+#define LINTEL_IMAGE_RUN_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_image_run_options), 0, 0, 0, 0, 0, { 0, 0 } }
+
+typedef struct lintel_image_class {
+  uint32_t index;
+  float logit;
+  float probability;  /* under the softmax of all logits */
+  uint32_t reserved0;
+  const char *label;  /* as from lintel_image_label */
+  size_t label_bytes;
+} lintel_image_class;
+
+/* What came of a picture. The pointers are into the model's memory, valid until its next begin, run or
+ * close. */
+typedef struct lintel_image_result {
+  uint32_t struct_size;
+  uint32_t class_count;
+  uint32_t feature_count;
+  uint32_t top_count;        /* of `top`, at most class_count */
+  const float *logits;       /* [class_count] */
+  const float *features;     /* [feature_count] what the last layer sees */
+  uint64_t elapsed_ns;       /* of all units of work */
+  uint64_t longest_step_ns;  /* the longest unit */
+  lintel_image_class top[16]; /* highest logit first; equal ones in order of class */
+  uint64_t reserved[2];
+} lintel_image_result;
+
+/* Reads a picture and starts a pass over it: nothing but the resizing is computed yet, and the pixels
+ * are the host's again when it returns. Gives up a pass under way.
+ *   pixels        rows of width * 3 bytes, red first, each stride_bytes after the one before
+ *   width, height 1 to 16384
+ *   stride_bytes  at least 3 * width
+ * Errors leave the model as it was: PICTURE, INPUT_SIZE, ARGUMENT. */
+lintel_status lintel_image_begin(lintel_image_model *model, const void *pixels, uint32_t width,
+                                 uint32_t height, uint64_t stride_bytes,
+                                 const lintel_image_run_options *options, lintel_error *error);
+
+/* Works for about `slice_us` microseconds and returns MORE, DONE or CANCELLED. The unit of work is the
+ * patches of a stage or one block; 0 does exactly one. STATE without a pass under way. */
+lintel_status lintel_image_step(lintel_image_model *model, uint64_t slice_us, lintel_error *error);
+
+/* The result of the last pass. `out_result`->struct_size must be set. STATE before it is done. */
+lintel_status lintel_image_get_result(lintel_image_model *model, lintel_image_result *out_result,
+                                      lintel_error *error);
+
+/* begin, step until DONE or CANCELLED, and the result, which may be NULL. */
+lintel_status lintel_image_run(lintel_image_model *model, const void *pixels, uint32_t width,
+                               uint32_t height, uint64_t stride_bytes,
+                               const lintel_image_run_options *options,
+                               lintel_image_result *out_result, lintel_error *error);
+
+/* Gives up the pass under way at its next unit of work; without one it does nothing. Any thread and
+ * signal handlers. The model must not be closed meanwhile. */
+lintel_status lintel_image_cancel(lintel_image_model *model);
 
 #ifdef __cplusplus
 }

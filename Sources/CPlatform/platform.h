@@ -16,7 +16,9 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,8 +30,9 @@
 
 static inline int lt_open_readonly(const char *path, int *out_fd, int64_t *out_bytes) {
   int fd;
+  /* A pipe without a writer must not hold the host up; regular files know no other way. */
   do {
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
   struct stat st;
@@ -44,6 +47,17 @@ static inline int lt_open_readonly(const char *path, int *out_fd, int64_t *out_b
   }
   *out_fd = fd;
   *out_bytes = (int64_t)st.st_size;
+  return 0;
+}
+
+/* Reads up to `bytes` into `to`; how many there were comes out. 0 is the end of the file. */
+static inline int lt_read(int fd, void *to, size_t bytes, size_t *out_count) {
+  ssize_t n;
+  do {
+    n = read(fd, to, bytes);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return errno;
+  *out_count = (size_t)n;
   return 0;
 }
 
@@ -85,6 +99,81 @@ static inline void lt_advise_willneed(const void *p, size_t bytes) {
 static inline uint8_t lt_touch(const void *p) { return *(const volatile uint8_t *)p; }
 
 static inline size_t lt_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+/* ---- files that are whole or not there. Each returns 0 or an errno value. ---- */
+
+/* Opens `path` for writing, empty, created if need be, readable by its owner alone, and holds its
+ * lock: EWOULDBLOCK if somebody else does. */
+static inline int lt_open_locked(const char *path, int *out_fd) {
+  for (int attempt = 0; attempt < 16; attempt++) {
+    int fd, e = 0;
+    do {
+      fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return errno;
+    struct stat mine, there;
+    if (fstat(fd, &mine) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) e = errno;
+    else if (!S_ISREG(mine.st_mode)) e = EINVAL;
+    /* Between opening and locking the file may have got another name. */
+    else if (stat(path, &there) != 0) e = errno;
+    else if (mine.st_dev != there.st_dev || mine.st_ino != there.st_ino) e = ENOENT;
+    else if (ftruncate(fd, 0) != 0) e = errno;
+    if (!e) {
+      *out_fd = fd;
+      return 0;
+    }
+    close(fd);
+    if (e != ENOENT) return e;
+  }
+  return EWOULDBLOCK;
+}
+
+static inline int lt_write(int fd, const void *p, size_t bytes) {
+  const char *at = (const char *)p;
+  while (bytes > 0) {
+    ssize_t n = write(fd, at, bytes);
+    if (n > 0) {
+      at += n;
+      bytes -= (size_t)n;
+    } else if (n == 0 || errno != EINTR) {
+      return n == 0 ? EIO : errno;
+    }
+  }
+  return 0;
+}
+
+/* Reads up to `bytes`; fewer where the file ends. */
+static inline int lt_read_at(int fd, void *p, size_t bytes, int64_t offset, size_t *out_bytes) {
+  char *at = (char *)p;
+  *out_bytes = 0;
+  while (bytes > 0) {
+    ssize_t n = pread(fd, at + *out_bytes, bytes, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    if (n == 0) break;
+    *out_bytes += (size_t)n;
+    bytes -= (size_t)n;
+    offset += n;
+  }
+  return 0;
+}
+
+static inline int lt_sync(int fd) { return fsync(fd) == 0 ? 0 : errno; }
+
+static inline int lt_rename(const char *from, const char *to) {
+  return rename(from, to) == 0 ? 0 : errno;
+}
+
+static inline void lt_remove(const char *path) { (void)unlink(path); }
+
+/* Makes the names in a directory last. Some file systems cannot, and need not. */
+static inline int lt_sync_directory(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int e = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+  close(fd);
+  return e;
+}
 
 /* ---- time ---- */
 

@@ -30,18 +30,26 @@ package struct MappedRegion {
 
   /// Maps the regular file at `path`, a NUL-terminated string.
   package static func open(path: UnsafePointer<CChar>) throws(Failure) -> MappedRegion {
-    var fd: Int32 = -1
-    var size: Int64 = 0
-    let error = lt_open_readonly(path, &fd, &size)
-    if error != 0 { throw fileFailure(path, "cannot be opened", error) }
+    let (fd, size) = try openFile(path)
     defer { lt_close(fd) }
     if size == 0 {
       throw Failure(.truncated, "\(name(path)) is empty; a GGUF file has at least 24 bytes")
     }
     var start: UnsafeRawPointer?
-    let mapError = lt_map_readonly(fd, Int(size), &start)
+    let mapError = lt_map_readonly(fd, size, &start)
     guard mapError == 0, let start else { throw fileFailure(path, "cannot be mapped", mapError) }
-    return MappedRegion(mapped: Bytes(start: start, count: Int(size)))
+    return MappedRegion(mapped: Bytes(start: start, count: size))
+  }
+
+  /// The regular file at `path`, open for reading, and its bytes.
+  package static func openFile(
+    _ path: UnsafePointer<CChar>
+  ) throws(Failure) -> (file: Int32, bytes: Int) {
+    var fd: Int32 = -1
+    var size: Int64 = 0
+    let error = lt_open_readonly(path, &fd, &size)
+    if error != 0 { throw fileFailure(path, "cannot be opened", error) }
+    return (fd, Int(size))
   }
 
   package func close() {
@@ -98,13 +106,15 @@ package struct MappedRegion {
     return s
   }
 
-  static func fileFailure(
+  package static func fileFailure(
     _ path: UnsafePointer<CChar>, _ what: StaticString, _ error: Int32
   ) -> Failure {
     let reason: StaticString
     switch error {
     case ENOENT: reason = "no such file"
     case EACCES: reason = "permission denied"
+    case ENOSPC: reason = "no space left"
+    case ENAMETOOLONG: reason = "the name is too long"
     case EISDIR: reason = "it is a directory"
     case EINVAL: reason = "it is not a regular file"
     case ENOMEM: reason = "out of address space"

@@ -67,6 +67,13 @@ package struct Sentence: ExpressibleByStringInterpolation, Sendable {
     }
   }
 
+  /// Sixteen digits.
+  package mutating func append(hex value: UInt64) {
+    for i in 0..<16 {
+      appendByte(Sentence.hex(UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * i) & 15)))
+    }
+  }
+
   package mutating func append(_ value: Int64) {
     if value < 0 { appendByte(45) }
     append(value.magnitude)
@@ -94,6 +101,7 @@ package struct Sentence: ExpressibleByStringInterpolation, Sendable {
     package mutating func appendInterpolation(_ v: Int64) { sentence.append(v) }
     package mutating func appendInterpolation(_ v: UInt32) { sentence.append(UInt64(v)) }
     package mutating func appendInterpolation(_ v: UInt64) { sentence.append(v) }
+    package mutating func appendInterpolation(hex v: UInt64) { sentence.append(hex: v) }
     package mutating func appendInterpolation(_ v: StaticString) { sentence.append(v) }
     package mutating func appendInterpolation(_ v: Bytes) { sentence.append(untrusted: v) }
     package mutating func appendInterpolation(_ v: Sentence) {

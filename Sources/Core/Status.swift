@@ -37,4 +37,23 @@ package struct Status: Equatable, Sendable {
   package static var token: Status { Status(rawValue: -31) }
   package static var utf8: Status { Status(rawValue: -32) }
   package static var capacity: Status { Status(rawValue: -33) }
+
+  package static var snapshot: Status { Status(rawValue: -40) }
+  package static var version: Status { Status(rawValue: -41) }
+  package static var otherModel: Status { Status(rawValue: -42) }
+  package static var otherAdapters: Status { Status(rawValue: -43) }
+  package static var checksum: Status { Status(rawValue: -44) }
+
+  package static var json: Status { Status(rawValue: -50) }
+  package static var key: Status { Status(rawValue: -51) }
+  package static var value: Status { Status(rawValue: -52) }
+  package static var hash: Status { Status(rawValue: -53) }
+
+  package static var schema: Status { Status(rawValue: -60) }
+  package static var keyword: Status { Status(rawValue: -61) }
+  package static var unsatisfiable: Status { Status(rawValue: -62) }
+  package static var grammarSize: Status { Status(rawValue: -63) }
+
+  package static var picture: Status { Status(rawValue: -70) }
+  package static var inputSize: Status { Status(rawValue: -71) }
 }

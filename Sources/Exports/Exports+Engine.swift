@@ -45,6 +45,21 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_TOKEN: name = "LINTEL_ERR_TOKEN"
   case LINTEL_ERR_UTF8: name = "LINTEL_ERR_UTF8"
   case LINTEL_ERR_CAPACITY: name = "LINTEL_ERR_CAPACITY"
+  case LINTEL_ERR_SNAPSHOT: name = "LINTEL_ERR_SNAPSHOT"
+  case LINTEL_ERR_VERSION: name = "LINTEL_ERR_VERSION"
+  case LINTEL_ERR_OTHER_MODEL: name = "LINTEL_ERR_OTHER_MODEL"
+  case LINTEL_ERR_OTHER_ADAPTERS: name = "LINTEL_ERR_OTHER_ADAPTERS"
+  case LINTEL_ERR_CHECKSUM: name = "LINTEL_ERR_CHECKSUM"
+  case LINTEL_ERR_JSON: name = "LINTEL_ERR_JSON"
+  case LINTEL_ERR_KEY: name = "LINTEL_ERR_KEY"
+  case LINTEL_ERR_VALUE: name = "LINTEL_ERR_VALUE"
+  case LINTEL_ERR_HASH: name = "LINTEL_ERR_HASH"
+  case LINTEL_ERR_SCHEMA: name = "LINTEL_ERR_SCHEMA"
+  case LINTEL_ERR_KEYWORD: name = "LINTEL_ERR_KEYWORD"
+  case LINTEL_ERR_UNSATISFIABLE: name = "LINTEL_ERR_UNSATISFIABLE"
+  case LINTEL_ERR_GRAMMAR_SIZE: name = "LINTEL_ERR_GRAMMAR_SIZE"
+  case LINTEL_ERR_PICTURE: name = "LINTEL_ERR_PICTURE"
+  case LINTEL_ERR_INPUT_SIZE: name = "LINTEL_ERR_INPUT_SIZE"
   default: name = "LINTEL_UNKNOWN"
   }
   return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -107,7 +122,10 @@ public func lintel_engine_destroy(_ engine: OpaquePointer?) -> lintel_status {
     let header = try Handle.header(engine, .engine, "engine")
     try Handle.enter(header, "engine")
     let e = header.pointee.engine
-    for i in 0..<e.pointee.regionCount where lt_load_acquire(&e.pointee.headerOf(i).pointee.busy) != 0 {
+    for i in 0..<e.pointee.regionCount 
+    where lt_load_acquire(&e.pointee.headerOf(i).pointee.busy) != 0
+      && !e.pointee.headerOf(i).pointee.isLent
+    {
       Handle.leave(header)
       throw Failure(.busy, "a session of this engine is in a call")
     }
@@ -115,6 +133,8 @@ public func lintel_engine_destroy(_ engine: OpaquePointer?) -> lintel_status {
       let last = e.pointee.headerOf(e.pointee.regionCount - 1)
       if last.pointee.kind == .model {
         e.pointee.closeModel(last)
+      } else if last.pointee.kind == .image {
+        e.pointee.closeImage(last)
       } else {
         e.pointee.remove(last.pointee.region)
       }
@@ -154,6 +174,9 @@ enum MemoryOut {
     out.pointee.budget_bytes = UInt64(m.budget)
     out.pointee.weights_bytes = UInt64(m.weights)
     out.pointee.adapter_bytes = UInt64(m.adapters)
+    out.pointee.deployment_bytes = 0
+    out.pointee.transient_bytes = 0
+    out.pointee.grammar_bytes = UInt64(m.grammars)
   }
 }
 
@@ -170,11 +193,10 @@ public func lintel_plan(
     try MemoryOut.check(out_memory)
     let threads = try EngineArguments.threads(engine_options)
     let options = try ModelArguments.options(model_options, threads: threads)
-    let context = try SessionArguments.context(session_options)
+    let wanted = try SessionArguments.options(session_options)
     let region = try MappedRegion.open(path: path)
     defer { region.close() }
-    let plan = try MemoryPlan.measure(
-      region, options, context: context.tokens, cache: context.cache)
+    let plan = try MemoryPlan.measure(region, options, wanted)
     var report = plan.model
     report.engine = try Engine.measure(threads: threads)
     let n = Int(session_count)

@@ -7,6 +7,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelSession
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -27,6 +28,8 @@ enum GenerateArguments {
     g.isRaw = o.flags & LINTEL_GENERATE_RAW != 0
     g.sampling = try sampling(o)
     g.biases = try biases(o)
+    g.drafts = try drafts(o)
+    if let grammar = o.grammar { g.grammar = try GrammarArguments.object(grammar) }
     if Int(o.stop_count) > Session.stopsMax {
       throw Failure(.argument, "stop_count is \(o.stop_count); the limit is \(Session.stopsMax)")
     }
@@ -70,6 +73,25 @@ extension GenerateArguments {
     s.penaltyWindow = o.penalty_tokens == 0 ? 64 : Int32(o.penalty_tokens)
     s.seed = o.seed
     return s
+  }
+
+  private static func drafts(_ o: lintel_generate_options) throws(Failure) -> DraftChoice {
+    let known = LINTEL_DRAFT_OFF | LINTEL_DRAFT_UNGATED | LINTEL_DRAFT_LOOKUP | LINTEL_DRAFT_MODEL
+    try Check.zero(o.draft & ~known == 0, "unknown bits of lintel_generate_options.draft")
+    var d = DraftChoice()
+    if Int(o.draft_tokens) > DraftSettings.tokensMax {
+      throw Failure(
+        .argument,
+        "draft_tokens is \(o.draft_tokens); at most \(DraftSettings.tokensMax) are possible",
+        needed: Int64(o.draft_tokens), available: Int64(DraftSettings.tokensMax))
+    }
+    d.tokens = o.draft_tokens == 0 ? nil : Int(o.draft_tokens)
+    d.isOff = o.draft & LINTEL_DRAFT_OFF != 0
+    d.isUngated = o.draft & LINTEL_DRAFT_UNGATED != 0
+    let sources = o.draft & (LINTEL_DRAFT_LOOKUP | LINTEL_DRAFT_MODEL)
+    d.usesLookup = sources == 0 || sources & LINTEL_DRAFT_LOOKUP != 0
+    d.usesModel = sources == 0 || sources & LINTEL_DRAFT_MODEL != 0
+    return d
   }
 
   private static func biases(
@@ -120,6 +142,9 @@ private func fill(_ out: UnsafeMutablePointer<lintel_result>?, _ f: Session.Figu
   out.pointee.generate_ns = UInt64(f.generateNs)
   out.pointee.first_token_ns = UInt64(f.firstTokenNs)
   out.pointee.longest_step_ns = UInt64(f.longestUnitNs)
+  out.pointee.passes = UInt64(f.passes)
+  out.pointee.drafted_tokens = UInt64(f.drafted)
+  out.pointee.accepted_tokens = UInt64(f.accepted)
 }
 
 private func begin(

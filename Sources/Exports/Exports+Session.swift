@@ -11,13 +11,15 @@ import LintelText
 import LintelWeights
 
 enum SessionArguments {
-  static func context(
+  static func options(
     _ options: UnsafePointer<lintel_session_options>?
-  ) throws(Failure) -> (tokens: Int?, cache: CacheChoice, priority: Int) {
-    guard let o = options?.pointee else { return (nil, .automatic, 0) }
+  ) throws(Failure) -> SessionOptions {
+    var wanted = SessionOptions()
+    guard let o = options?.pointee else { return wanted }
     try Check.size(
       o.struct_size, MemoryLayout<lintel_session_options>.size, "lintel_session_options")
     try Check.zero(o.reserved, "lintel_session_options.reserved")
+    try Check.zero(o.reserved0 == 0, "lintel_session_options.reserved0")
     if Int(o.priority) > Session.priorityMax {
       throw Failure(
         .argument, "priority is \(o.priority); at most \(Session.priorityMax) is possible",
@@ -29,7 +31,30 @@ enum SessionArguments {
     guard let cache = CacheChoice(rawValue: o.cache) else {
       throw Failure(.argument, "cache is \(o.cache); LINTEL_CACHE_... has 0 to 2")
     }
-    return (o.context_tokens == 0 ? nil : Int(o.context_tokens), cache, Int(o.priority))
+    if Int(o.draft_tokens) > DraftSettings.tokensMax {
+      throw Failure(
+        .argument,
+        "draft_tokens is \(o.draft_tokens); at most \(DraftSettings.tokensMax) are possible",
+        needed: Int64(o.draft_tokens), available: Int64(DraftSettings.tokensMax))
+    }
+    if Int(o.rewind_tokens) > DraftSettings.rewindMax {
+      throw Failure(
+        .argument,
+        "rewind_tokens is \(o.rewind_tokens); at most \(DraftSettings.rewindMax) are possible",
+        needed: Int64(o.rewind_tokens), available: Int64(DraftSettings.rewindMax))
+    }
+    if Int(o.marks) > Marks.countMax {
+      throw Failure(
+        .argument, "marks is \(o.marks); at most \(Marks.countMax) are possible",
+        needed: Int64(o.marks), available: Int64(Marks.countMax))
+    }
+    wanted.context = o.context_tokens == 0 ? nil : Int(o.context_tokens)
+    wanted.cache = cache
+    wanted.priority = Int(o.priority)
+    wanted.marks = Int(o.marks)
+    wanted.drafts.tokens = Int(o.draft_tokens)
+    wanted.drafts.rewind = Int(o.rewind_tokens)
+    return wanted
   }
 }
 
@@ -63,16 +88,13 @@ public func lintel_session_create(
   return Report.status(error) { () throws(Failure) in
     let header = try Handle.header(model, .model, "model")
     guard let out_session else { throw Failure(.argument, "out_session is NULL") }
-    let context = try SessionArguments.context(options)
+    let wanted = try SessionArguments.options(options)
     let e = header.pointee.engine
     let engineHeader = UnsafeMutableRawPointer(e).assumingMemoryBound(to: Header.self)
     try Handle.enter(engineHeader, "engine")
     defer { Handle.leave(engineHeader) }
-    let index = try e.pointee.openSession(
-      model: header, context: context.tokens, cache: context.cache)
-    let session = e.pointee.headerOf(index)
-    Layout.object(session, Session.self).pointee.priority = context.priority
-    out_session.pointee = Handle.make(session)
+    let index = try e.pointee.openSession(model: header, wanted)
+    out_session.pointee = Handle.make(e.pointee.headerOf(index))
     return .ok
   }
 }
@@ -98,6 +120,7 @@ public func lintel_session_destroy(_ session: OpaquePointer?) -> lintel_status {
     defer { Handle.leave(engineHeader) }
     e.pointee.takeTurn()
     Layout.object(header, Session.self).pointee.releaseAdapters()
+    Layout.object(header, Session.self).pointee.giveBack()
     e.pointee.endTurn()
     e.pointee.remove(header.pointee.region)
     return .ok
@@ -114,6 +137,46 @@ public func lintel_session_reset(
     defer { Handle.leave(header) }
     Layout.object(header, Session.self).pointee.reset()
     header.pointee.isPoisoned = false
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_set_draft")
+public func lintel_session_set_draft(
+  _ session: OpaquePointer?, _ draft: OpaquePointer?,
+  _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, header) throws(Failure) in
+    guard let draft else {
+      try s.checkIdle("change the draft session")
+      s.giveBack()
+      return .ok
+    }
+    if draft == session { throw Failure(.argument, "a session cannot draft for itself") }
+    let other = try Handle.header(draft, .session, "draft session")
+    if other.pointee.engine != header.pointee.engine {
+      throw Failure(.argument, "the draft session belongs to another engine")
+    }
+    try Handle.enter(other, "draft session")
+    do throws(Failure) {
+      if other.pointee.isPoisoned {
+        throw Failure(.poisoned, "an earlier error left the draft session undefined: reset it")
+      }
+      try s.lend(other)
+    } catch {
+      Handle.leave(other)
+      throw error
+    }
+    return .ok
+  }
+}
+
+@implementation @_cdecl("lintel_session_rewind_tokens")
+public func lintel_session_rewind_tokens(
+  _ session: OpaquePointer?, _ count: UInt32, _ error: UnsafeMutablePointer<lintel_error>?
+) -> lintel_status {
+  withSession(session, error) { (s, _) throws(Failure) in
+    try s.rewind(tokens: Int(count))
     return .ok
   }
 }

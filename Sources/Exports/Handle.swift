@@ -45,6 +45,9 @@ enum Handle {
     _ header: UnsafeMutablePointer<Header>, _ name: StaticString
   ) throws(Failure) {
     if lt_compare_exchange(&header.pointee.busy, 0, 1) == 0 {
+      if header.pointee.isLent {
+        throw Failure(.busy, "the \(name) is the draft session of another one")
+      }
       if header.pointee.owner == thread {
         throw Failure(.reentry, "the \(name) is called from inside its own callback")
       }
@@ -111,6 +114,10 @@ enum Check {
     _ r: (UInt64, UInt64, UInt64, UInt64), _ name: StaticString
   ) throws(Failure) {
     try zero(r.0 | r.1 | r.2 | r.3 == 0, name)
+  }
+
+  static func zero(_ r: (UInt64, UInt64, UInt64), _ name: StaticString) throws(Failure) {
+    try zero(r.0 | r.1 | r.2 == 0, name)
   }
 
   static func zero(_ r: (UInt64, UInt64), _ name: StaticString) throws(Failure) {

@@ -81,12 +81,14 @@ package struct DeltaRuleJob: ParallelJob {
   package var outputStride: Int
   /// `scratchFloats` per part.
   package var scratch: Floats
+  /// Of the heads' part of the records.
+  package var ring: RecordRing?
 
   package init(
     shape: Shape, rows: Int, qkv: Floats, qkvStride: Int, decay: Floats, decayStride: Int,
     beta: Floats, betaStride: Int, gate: Floats, gateStride: Int, dt: ConstFloats,
     a: ConstFloats, norm: ConstFloats, state: Floats, output: Floats, outputStride: Int,
-    scratch: Floats
+    scratch: Floats, ring: RecordRing? = nil
   ) {
     self.shape = shape
     self.rows = rows
@@ -105,6 +107,7 @@ package struct DeltaRuleJob: ParallelJob {
     self.output = output
     self.outputStride = outputStride
     self.scratch = scratch
+    self.ring = ring
   }
 
   /// Scratch of one part: e^g, k, k̃, q̃ of a block of tokens; β and q·k beside them.
@@ -121,30 +124,97 @@ package struct DeltaRuleJob: ParallelJob {
 
   package func run(part: Int, parts: Int) {
     let mine = scratch + part * DeltaRuleJob.scratchFloats(keyWidth: shape.keyWidth)
-    for h in share(shape.valueHeads, part: part, parts: parts) { head(h, mine) }
+    for h in share(shape.valueHeads, part: part, parts: parts) { head(h, mine, part) }
   }
 
-  private func head(_ h: Int, _ scratch: Floats) {
+  private func head(_ h: Int, _ scratch: Floats, _ part: Int) {
     let width = shape.valueWidth
     let s = state + h * shape.keyWidth * width
+    let inPlace = rows - (ring?.recorded ?? 0)
     var t = 0
     while t < rows {
-      let count = min(DeltaRuleJob.block, rows - t)
+      let isRecorded = t >= inPlace
+      let count = min(DeltaRuleJob.block, (isRecorded ? rows : inPlace) - t)
       prepare(h, t, count, scratch)
-      var c = 0
-      while c < width {
-        if c + 32 <= width {
-          steps32(h, t, count, c, s, scratch)
-          c += 32
+      DeltaRuleJob.inBlocks(width) { c, n in
+        if let ring, t == 0 && ring.commit > 0 {
+          let from = ring.position - ring.lag
+          shape.replay(ring, h, from, from + ring.commit, c, n, s + c, width)
+        }
+        if isRecorded {
+          record(h, t, count, c, n, s + c, scratch, part)
         } else {
-          let n = min(8, width - c)
-          for i in 0..<count { step8(h, t + i, i, c, n, s, scratch) }
-          c += 8
+          steps(h, t, count, c, n, s + c, width, scratch, isRecorded: false)
         }
       }
       for i in 0..<count { finish(h, t + i) }
+      if isRecorded { keep(h, t, count, scratch) }
       t += count
     }
+  }
+
+  /// Calls `body` for every 32 of `width` columns, and for every 8 of the rest.
+  @inline(__always)
+  static func inBlocks(_ width: Int, _ body: (_ column: Int, _ count: Int) -> Void) {
+    var c = 0
+    while c + columns <= width {
+      body(c, columns)
+      c += columns
+    }
+    while c < width {
+      body(c, min(8, width - c))
+      c += 8
+    }
+  }
+
+  /// `count` tokens from `t` on a copy of n columns, which is forgotten; u is recorded.
+  private func record(
+    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ n: Int, _ state: Floats, _ scratch: Floats,
+    _ part: Int
+  ) {
+    guard let ring else { return }
+    let d = shape.keyWidth
+    let columns = DeltaRuleJob.columns
+    let copy = ring.blocks + part * RecordRing.blockFloats(keyWidth: d)
+    for j in 0..<d {
+      (copy + j * columns).update(from: state + j * shape.valueWidth, count: n)
+    }
+    let inPlace = rows - ring.recorded
+    let from = inPlace > 0 ? inPlace : ring.commit - ring.lag
+    shape.replay(ring, h, ring.position + from, ring.position + t, c, n, copy, columns)
+    steps(h, t, count, c, n, copy, columns, scratch, isRecorded: true)
+  }
+
+  /// Records k and e^g of `count` tokens from `t`. Comes after all columns: until then the places
+  /// may hold what is still to be applied.
+  private func keep(_ h: Int, _ t: Int, _ count: Int, _ scratch: Floats) {
+    guard let ring else { return }
+    let d = shape.keyWidth
+    for i in 0..<count {
+      let factor = scratch + i * rowFloats
+      let to = ring.record(ring.position + t + i) + h * shape.recordFloats + shape.valueWidth
+      to.update(from: factor + DeltaRuleJob.block * rowFloats, count: d)
+      (to + d).update(from: factor, count: shape.isDecayPerChannel ? d : 1)
+    }
+  }
+
+  /// Tokens `t ..< t + count`, n columns from `c`, which lie at `s`, rows `stride` apart.
+  @inline(__always)
+  private func steps(
+    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ n: Int, _ s: Floats, _ stride: Int,
+    _ scratch: Floats, isRecorded: Bool
+  ) {
+    if n == 32 {
+      steps32(h, t, count, c, s, stride, scratch, isRecorded)
+    } else {
+      for i in 0..<count { step8(h, t + i, i, c, n, s, stride, scratch, isRecorded) }
+    }
+  }
+
+  /// Where u of token `t` is recorded, from column `c`.
+  private func recordedU(_ h: Int, _ t: Int, _ c: Int) -> Floats? {
+    guard let ring else { return nil }
+    return ring.record(ring.position + t) + h * shape.recordFloats + c
   }
 
   private var rowFloats: Int { (shape.keyWidth + 7) & ~7 }
@@ -227,7 +297,8 @@ package struct DeltaRuleJob: ParallelJob {
   /// reads of the next one share their pass.
   @inline(__always)
   private func steps32(
-    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ state: Floats, _ scratch: Floats
+    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ state: Floats, _ stride: Int, _ scratch: Floats,
+    _ isRecorded: Bool
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
@@ -235,7 +306,7 @@ package struct DeltaRuleJob: ParallelJob {
     var (r0, r1, r2, r3) = (zero, zero, zero, zero)
     var (w0, w1, w2, w3) = (zero, zero, zero, zero)
     var now = token(0, scratch)
-    var s = state + c
+    var s = state
     for j in 0..<d {
       // The columns to come: rows are too far apart for the processor to foresee them.
       lt_prefetch(s + 32)
@@ -251,7 +322,7 @@ package struct DeltaRuleJob: ParallelJob {
       w1 = w1.addingProduct(qj, s1)
       w2 = w2.addingProduct(qj, s2)
       w3 = w3.addingProduct(qj, s3)
-      s += width
+      s += stride
     }
     var i = 0
     while true {
@@ -266,8 +337,14 @@ package struct DeltaRuleJob: ParallelJob {
       o.store(w1.addingProduct(q, u1), 8)
       o.store(w2.addingProduct(q, u2), 16)
       o.store(w3.addingProduct(q, u3), 24)
+      if isRecorded, let to = recordedU(h, t + i, c) {
+        to.store(u0, 0)
+        to.store(u1, 8)
+        to.store(u2, 16)
+        to.store(u3, 24)
+      }
       i += 1
-      s = state + c
+      s = state
       if i == count {
         for j in 0..<d {
           let f = Lanes(repeating: now.factor[j])
@@ -276,7 +353,7 @@ package struct DeltaRuleJob: ParallelJob {
           s.store((s.lanes(8) * f).addingProduct(kj, u1), 8)
           s.store((s.lanes(16) * f).addingProduct(kj, u2), 16)
           s.store((s.lanes(24) * f).addingProduct(kj, u3), 24)
-          s += width
+          s += stride
         }
         return
       }
@@ -304,7 +381,7 @@ package struct DeltaRuleJob: ParallelJob {
         s.store(s3, 24)
         r3 = r3.addingProduct(kNext, s3)
         w3 = w3.addingProduct(qNext, s3)
-        s += width
+        s += stride
       }
       now = next
     }
@@ -312,7 +389,8 @@ package struct DeltaRuleJob: ParallelJob {
 
   /// One token, up to 8 columns: the tail of widths that are not multiples of 32.
   private func step8(
-    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ state: Floats, _ scratch: Floats
+    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ state: Floats, _ stride: Int,
+    _ scratch: Floats, _ isRecorded: Bool
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
@@ -320,7 +398,7 @@ package struct DeltaRuleJob: ParallelJob {
     var r = Lanes(repeating: 0)
     var w = r
     for j in 0..<d {
-      let s = (state + j * width).lanes(c, count: n)
+      let s = (state + j * stride).lanes(0, count: n)
       r = r.addingProduct(Lanes(repeating: token.kDecayed[j]), s)
       w = w.addingProduct(Lanes(repeating: token.qDecayed[j]), s)
     }
@@ -328,10 +406,11 @@ package struct DeltaRuleJob: ParallelJob {
     let u = (v.lanes(c, count: n) - r) * token.b
     let o = output + t * outputStride + h * width
     o.store(w.addingProduct(Lanes(repeating: token.qk), u), c, count: n)
+    if isRecorded { recordedU(h, t, c)?.store(u, 0, count: n) }
     for j in 0..<d {
-      let s = state + j * width
-      let decayed = s.lanes(c, count: n) * token.factor[j]
-      s.store(decayed.addingProduct(Lanes(repeating: token.k[j]), u), c, count: n)
+      let s = state + j * stride
+      let decayed = s.lanes(0, count: n) * token.factor[j]
+      s.store(decayed.addingProduct(Lanes(repeating: token.k[j]), u), 0, count: n)
     }
   }
 

@@ -3,7 +3,9 @@
 //     y[t, c] = silu( Σ_{j < K} w[c, j] · x[t - (K-1) + j, c] )      the last tap meets the newest x
 //
 // The history holds the K-1 rows before the first one, raw (before convolution and activation),
-// oldest first; it is updated to the last K-1 raw rows of this call.
+// oldest first; it is updated to the last K-1 raw rows of this call. With a ring of records the history
+// may lie behind; the raw rows between it and the first one are then in the ring, and rows that are
+// recorded go there instead of into the history.
 
 import CPlatform
 import LintelCore
@@ -19,12 +21,14 @@ package struct ShortConvolutionJob: ParallelJob {
   /// `[channels, K]`
   var weight: ConstFloats
   var kernel: Int
+  /// Of the same channels.
+  var ring: RecordRing?
 
   package static var kernelMax: Int { 8 }
 
   package init(
     x: Floats, stride: Int, rows: Int, channels: Int, history: Floats, weight: ConstFloats,
-    kernel: Int
+    kernel: Int, ring: RecordRing? = nil
   ) {
     self.x = x
     self.stride = stride
@@ -33,6 +37,7 @@ package struct ShortConvolutionJob: ParallelJob {
     self.history = history
     self.weight = weight
     self.kernel = kernel
+    self.ring = ring
   }
 
   package static var entry: lt_job_fn {
@@ -66,14 +71,23 @@ package struct ShortConvolutionJob: ParallelJob {
         for j in 0..<taps { w[j][i] = weight[(c + i) * taps + j] }
       }
     }
+    let inPlace = rows - (ring?.recorded ?? 0)
     var window = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
-    for j in 0..<(taps - 1) { window[j] = (history + j * stride).lanes(c, count: count) }
+    for j in 0..<(taps - 1) { window[j] = before(j, ring?.lag ?? 0, c, count) }
+    if let ring, ring.commit > 0 { settle(ring.commit, c, count) }
     if taps == 4 {
       var (h0, h1, h2) = (window[0], window[1], window[2])
       let (w0, w1, w2, w3) = (w[0], w[1], w[2], w[3])
       for t in 0..<rows {
         let row = x + t * stride
         let new = row.lanes(c, count: count)
+        if t >= inPlace {
+          if t == inPlace && t > 0 {
+            (window[0], window[1], window[2]) = (h0, h1, h2)
+            remember(window, c, count)
+          }
+          record(new, t, c, count)
+        }
         let y = (w0 * h0).addingProduct(w1, h1).addingProduct(w2, h2).addingProduct(w3, new)
         row.store(Elementary.silu(y), c, count: count)
         h0 = h1
@@ -87,12 +101,50 @@ package struct ShortConvolutionJob: ParallelJob {
       for t in 0..<rows {
         let row = x + t * stride
         window[taps - 1] = row.lanes(c, count: count)
+        if t >= inPlace {
+          if t == inPlace && t > 0 { remember(window, c, count) }
+          record(window[taps - 1], t, c, count)
+        }
         var y = w[0] * window[0]
         for j in 1..<taps { y = y.addingProduct(w[j], window[j]) }
         row.store(Elementary.silu(y), c, count: count)
         for j in 1..<taps { window[j - 1] = window[j] }
       }
     }
-    for j in 0..<(taps - 1) { (history + j * stride).store(window[j], c, count: count) }
+    if inPlace == rows { remember(window, c, count) }
+  }
+
+  /// Row j of the K-1 that come before the token `lag` tokens after the history's end.
+  @inline(__always)
+  private func before(_ j: Int, _ lag: Int, _ c: Int, _ count: Int) -> Lanes {
+    let i = j + lag
+    if i < kernel - 1 { return (history + i * stride).lanes(c, count: count) }
+    guard let ring else { return Lanes(repeating: 0) }
+    return ring.record(ring.position - ring.lag + i - (kernel - 1)).lanes(c, count: count)
+  }
+
+  private func remember(_ window: borrowing InlineArray<8, Lanes>, _ c: Int, _ count: Int) {
+    for j in 0..<(kernel - 1) { (history + j * stride).store(window[j], c, count: count) }
+  }
+
+  private func record(_ row: Lanes, _ t: Int, _ c: Int, _ count: Int) {
+    if let ring { ring.record(ring.position + t).store(row, c, count: count) }
+  }
+
+  /// Moves the history forward by n tokens of the ring.
+  private func settle(_ n: Int, _ c: Int, _ count: Int) {
+    for j in 0..<(kernel - 1) {
+      (history + j * stride).store(before(j, n, c, count), c, count: count)
+    }
+  }
+
+  /// Moves the history forward to the ring's position.
+  package func settle() {
+    guard let ring else { return }
+    var c = 0
+    while c < channels {
+      settle(ring.lag, c, min(8, channels - c))
+      c += 8
+    }
   }
 }

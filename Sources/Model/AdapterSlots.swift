@@ -164,12 +164,6 @@ package struct AdapterSlots: BitwiseCopyable {
     return slots + i
   }
 
-  /// The first slot that holds the adapter with this content hash.
-  package func find(hash: UInt64) -> Int? {
-    for i in 0..<slots.count where slots[i].phase == .loaded && slots[i].hash == hash { return i }
-    return nil
-  }
-
   /// The first slot of that name.
   package func find(name: Bytes) -> Int? {
     for i in 0..<slots.count where slots[i].phase == .loaded && slots[i].isNamed(name) { return i }

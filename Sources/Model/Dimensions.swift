@@ -13,6 +13,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var historyFloats = 0
   /// Per position of one session.
   package var cacheFloats = 0
+  /// Of one token, in all delta-rule layers.
+  package var recordFloats = 0
   /// Whether every cached row divides into blocks of 32, as the q8 cache needs.
   package var isCacheBlocked = true
   /// Whether attention has quantised weights: then the cache is q8 unless told otherwise.
@@ -39,14 +41,11 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       layerKinds[0] += 1
       recurrentFloats = try Checked.add(recurrentFloats, m.recurrentFloats, "recurrent state")
       historyFloats = try Checked.add(historyFloats, m.historyFloats, "convolution history")
+      recordFloats = try Checked.add(recordFloats, m.recordFloats, "records")
       rowFloats = max(rowFloats, m.rowFloats)
       inputColumns = max(inputColumns, m.valueTotal)
-      if case .lowRank(let down, _) = m.decay {
-        inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
-      }
-      if case .lowRank(let down, _) = m.gate {
-        inputColumns = max(inputColumns, 2 * roundUp(down.matrix.rows))
-      }
+      // Both low-rank maps, the second from a whole block on.
+      inputColumns = max(inputColumns, m.bottleneckFloats + 256)
       keyWidthMax = max(keyWidthMax, m.shape.keyWidth)
       mapsPerRow = max(mapsPerRow, m.projectionCount + 3)
     case .latent(let m):

@@ -50,12 +50,7 @@ extension Forward {
     }
     product(count)
     if case .withBeta = m.decay { split(m, both, beta, decay) }
-    if let decayDown, case .lowRank(let down, let up) = m.decay {
-      bottleneck(decayDown, down.matrix.rows, up, decay, m.decayTotal)
-    }
-    if let gateDown, case .lowRank(let down, let up) = m.gate {
-      bottleneck(gateDown, down.matrix.rows, up, gate, m.valueTotal)
-    }
+    widen(m, decayDown, to: decay, gateDown, to: gate)
     // No product reads the input any more: the recurrence writes the next one straight into it.
     input.columns = m.valueTotal
     recur(
@@ -77,17 +72,30 @@ extension Forward {
     }
   }
 
-  /// to = up(from), the second half of a low-rank map.
-  private func bottleneck(
-    _ from: Floats, _ width: Int, _ up: Linear, _ to: Floats, _ stride: Int
+  /// The second halves of the low-rank maps of decay and gate, as one phase.
+  private func widen(
+    _ m: DeltaMixer, _ decayDown: Floats?, to decay: Floats, _ gateDown: Floats?, to gate: Floats
   ) {
-    var input = workspace.input
-    input.columns = width
-    input.floats.base.update(from: from, count: rows * width)
-    quantise(input, rows, forms(up))
-    workspace.entries[0] = ProductEntry(
-      up, input: input, rows: rows, output: to, outputStride: stride)
-    product(1)
+    var count = 0
+    var taken = 0
+    func add(_ from: Floats, _ up: Linear, _ to: Floats, _ stride: Int) {
+      var input = workspace.input.view(columns: 256, firstRow: taken)
+      input.columns = up.matrix.columns
+      let floats = rows * input.columns
+      input.floats.base.update(from: from, count: floats)
+      quantise(input, rows, forms(up))
+      workspace.entries[count] = ProductEntry(
+        up, input: input, rows: rows, output: to, outputStride: stride)
+      count += 1
+      taken += (floats + 255) / 256
+    }
+    if let decayDown, case .lowRank(_, let up) = m.decay {
+      add(decayDown, up, decay, m.decayTotal)
+    }
+    if let gateDown, case .lowRank(_, let up) = m.gate {
+      add(gateDown, up, gate, m.valueTotal)
+    }
+    if count > 0 { product(count) }
   }
 
   private func recur(
@@ -125,7 +133,7 @@ struct ConvolutionsJob: ParallelJob {
         ShortConvolutionJob(
           x: qkv + s.firstRow * mixer.channels + piece.column, stride: mixer.channels,
           rows: s.rows, channels: piece.channels, history: history + piece.column,
-          weight: piece.weight, kernel: mixer.kernel
+          weight: piece.weight, kernel: mixer.kernel, ring: s.ring(layer)?.from(column: piece.column)
         ).run(part: part, parts: parts)
       }
     }
@@ -162,7 +170,7 @@ struct RecurrencesJob: ParallelJob {
         gate: gate + s.firstRow * m.valueTotal, gateStride: m.valueTotal, dt: m.dt, a: m.a,
         norm: m.norm, state: s.state.pointee.recurrent + layer.recurrentStart,
         output: output + s.firstRow * m.valueTotal, outputStride: m.valueTotal,
-        scratch: scratch
+        scratch: scratch, ring: s.ring(layer)?.from(column: m.channels)
       ).run(part: part, parts: parts)
     }
   }

@@ -16,6 +16,10 @@ package struct Segment: BitwiseCopyable {
   package var adapters: UnsafePointer<AdapterSet>?
   package var firstRow: Int
   package var rows: Int
+  /// How many of the state's records go into it first.
+  var commit = 0
+  /// How many of the last rows are recorded instead of going into the state.
+  var recorded = 0
 
   package init(
     state: UnsafeMutablePointer<SessionState>, adapters: UnsafePointer<AdapterSet>?,
@@ -30,6 +34,8 @@ package struct Segment: BitwiseCopyable {
 
 package struct Forward {
   package static var segmentsMax: Int { 8 }
+  /// Rows of a pass that can have logits.
+  package static var placesMax: Int { 64 }
 
   let model: UnsafePointer<Model>
   let workspace: Workspace
@@ -61,18 +67,25 @@ package struct Forward {
   var embeddingWidth: Int { model.pointee.dimensions.embedding }
 
   /// Adds `tokens`, which follow what `state` has read. The ids are below the vocabulary's count and
-  /// the rows fit: the caller has checked. `adapters` stays as it is until `finish`.
+  /// the rows fit: the caller has checked. `adapters` stays as it is until `finish`. The last
+  /// `recorded` tokens can be taken back afterwards; if those are all, so can `retained` before them,
+  /// as far as there is room.
   package mutating func add(
     _ state: UnsafeMutablePointer<SessionState>, adapters: UnsafePointer<AdapterSet>?,
-    _ tokens: UnsafePointer<Int32>, _ count: Int
+    _ tokens: UnsafePointer<Int32>, _ count: Int, recorded: Int = 0, retained: Int = 0
   ) {
     let width = embeddingWidth
     for t in 0..<count {
       Dequantise.row(
         model.pointee.embedding, Int(tokens[t]), into: hidden + (rows + t) * width)
     }
-    segments[segmentCount] = Segment(
-      state: state, adapters: adapters, firstRow: rows, rows: count)
+    var segment = Segment(state: state, adapters: adapters, firstRow: rows, rows: count)
+    state.pointee.dropLead()
+    let (lag, capacity) = (state.pointee.lag, state.pointee.records.capacity)
+    segment.recorded = min(recorded, min(count, capacity))
+    segment.commit =
+      segment.recorded < count ? lag : max(0, max(lag - retained, lag + count - capacity))
+    segments[segmentCount] = segment
     segmentCount += 1
     rows += count
   }
@@ -118,7 +131,10 @@ package struct Forward {
   /// Ends the pass: the states have read the rows. The pass can be filled again.
   package mutating func finish() {
     for i in 0..<segmentCount {
-      if let s = segments[i] { s.state.pointee.position += s.rows }
+      if let s = segments[i] {
+        s.state.pointee.position += s.rows
+        s.state.pointee.lag += s.recorded - s.commit
+      }
       segments[i] = nil
     }
     segmentCount = 0
@@ -133,15 +149,30 @@ package struct Forward {
     outputProduct(1)
   }
 
-  /// Logits of the last row of each segment whose place is not nil, all in one product; `places` has
-  /// one for each segment.
-  package func logits(into places: borrowing InlineArray<8, Floats?>) {
+  /// Where the logits of a segment's last rows go: one place after the other, `stride` floats apart.
+  package struct Place: BitwiseCopyable {
+    package var first: Floats
+    package var rows: Int
+    package var stride: Int
+
+    package init(first: Floats, rows: Int = 1, stride: Int = 0) {
+      self.first = first
+      self.rows = rows
+      self.stride = stride
+    }
+  }
+
+  /// Logits of the last rows of each segment whose place is not nil, all in one product; `places` has
+  /// one for each segment, of `placesMax` rows together at most.
+  package func logits(into places: borrowing InlineArray<8, Place?>) {
     var count = 0
     for i in 0..<segmentCount {
       guard let s = segments[i], let place = places[i] else { continue }
-      workspace.places[count] = place
-      normaliseOutput(s.firstRow + s.rows - 1, count)
-      count += 1
+      for k in 0..<place.rows {
+        workspace.places[count] = place.first + k * place.stride
+        normaliseOutput(s.firstRow + s.rows - place.rows + k, count)
+        count += 1
+      }
     }
     if count > 0 { outputProduct(count) }
   }

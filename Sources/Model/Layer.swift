@@ -69,6 +69,8 @@ package struct DeltaMixer: BitwiseCopyable {
   }
   package var recurrentFloats: Int { shape.valueHeads * shape.keyWidth * shape.valueWidth }
   package var historyFloats: Int { (kernel - 1) * channels }
+  /// Of one token: convolution inputs, then what the heads need.
+  package var recordFloats: Int { channels + shape.valueHeads * shape.recordFloats }
 }
 
 /// Latent attention (MLA) in absorbed form, without rotation.
@@ -175,4 +177,6 @@ package struct Layer: BitwiseCopyable {
   package var recurrentStart: Int
   package var historyStart: Int
   package var cacheStart: Int
+  /// In floats per record, so that it is the same for every number of records.
+  package var recordStart: Int
 }

@@ -104,7 +104,7 @@ package struct Model: BitwiseCopyable {
           mixerNorm: try binder.vector(i, "attn_norm.weight", h.embeddingLength), mixer: mixer,
           feedForwardNorm: feedForwardNorm, feedForward: feedForward,
           recurrentStart: d.recurrentFloats, historyStart: d.historyFloats,
-          cacheStart: d.cacheFloats))
+          cacheStart: d.cacheFloats, recordStart: d.recordFloats))
       try d.include(mixer)
       d.include(feedForward)
     }

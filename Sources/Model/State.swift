@@ -4,13 +4,16 @@
 import CPlatform
 import LintelCore
 import LintelKernels
-import LintelKernels
 import LintelWeights
 
 package struct SessionState: BitwiseCopyable {
   package let context: Int
   /// Tokens that have passed through every layer.
   package var position = 0
+  /// Tokens before `position` that are in `records` and not in `recurrent` and `history` yet.
+  package internal(set) var lag = 0
+  /// Tokens behind `position` that are in `records`.
+  package internal(set) var lead = 0
   /// All delta-rule layers, each `[heads, d_k, d_v]`, Float32 always.
   package let recurrent: Buffer<Float>
   /// All delta-rule layers, each `[kernel - 1, channels]`, raw projections, oldest first.
@@ -18,14 +21,17 @@ package struct SessionState: BitwiseCopyable {
   /// All attention layers, each `[context, width]` in `cacheFormat`.
   package let cache: Buffer<UInt8>
   package let cacheFormat: CacheFormat
+  package let records: Records
 
   package init(
-    arena: inout Arena, dimensions d: Dimensions, context: Int, cacheFormat: CacheFormat
+    arena: inout Arena, dimensions d: Dimensions, context: Int, cacheFormat: CacheFormat,
+    records count: Int, threads: Int
   ) throws(Failure) {
     self.context = context
     self.cacheFormat = cacheFormat
     recurrent = try arena.carve(Float.self, d.recurrentFloats, "recurrent state")
     history = try arena.carve(Float.self, d.historyFloats, "convolution history")
+    records = try Records(arena: &arena, dimensions: d, capacity: count, threads: threads)
     cache = try arena.carve(
       UInt8.self,
       Checked.multiply(cacheFormat.rowBytes(d.cacheFloats), context, "the attention cache"),
@@ -38,5 +44,7 @@ package struct SessionState: BitwiseCopyable {
     recurrent.fill(0)
     history.fill(0)
     position = 0
+    lag = 0
+    lead = 0
   }
 }

@@ -23,7 +23,7 @@ package struct Workspace: BitwiseCopyable {
   package let pairRow: Buffer<Int32>
   package let pairPlace: Buffer<Int32>
   package let expertStart: Buffer<Int32>
-  /// Where the logits of a joint pass go, one place a session.
+  /// Where the logits of a pass go.
   package let places: Buffer<Floats?>
   /// Which rows of the pass those are.
   package let placeRows: Buffer<Int32>
@@ -54,8 +54,8 @@ package struct Workspace: BitwiseCopyable {
     pairRow = try arena.carve(Int32.self, pairs, "expert choices")
     pairPlace = try arena.carve(Int32.self, pairs, "expert choices")
     expertStart = try arena.carve(Int32.self, d.expertsMax + 1, "expert choices")
-    places = try arena.carve(Floats?.self, Forward.segmentsMax, "places of logits")
-    placeRows = try arena.carve(Int32.self, Forward.segmentsMax, "places of logits")
+    places = try arena.carve(Floats?.self, Forward.placesMax, "places of logits")
+    placeRows = try arena.carve(Int32.self, Forward.placesMax, "places of logits")
   }
 }
 

@@ -21,6 +21,11 @@ package struct Sampler {
     package let token: Int32
     /// Natural log of the token's probability before any filter: log softmax of the raw logits.
     package let logProbability: Float
+
+    package init(token: Int32, logProbability: Float) {
+      self.token = token
+      self.logProbability = logProbability
+    }
   }
 
   struct Seen: BitwiseCopyable {
@@ -60,6 +65,13 @@ package struct Sampler {
     seen = try arena.carve(Seen.self, table, "sampler penalties")
     biases = try arena.carve(Seen.self, maximumBiases, "sampler biases")
     biasValues = try arena.carve(Float.self, maximumBiases, "sampler bias values")
+  }
+
+  /// Memory that is free between two samplings: 16 KiB.
+  package var scratch: Buffer<UInt8> {
+    Buffer(
+      base: UnsafeMutableRawPointer(histogram.base).assumingMemoryBound(to: UInt8.self),
+      count: histogram.bytes.count)
   }
 
   // MARK: Settings

@@ -32,8 +32,8 @@ package enum MemoryPlan {
   /// The bytes of a model and `sessions` equal sessions; the directory is built in a transient
   /// mapping, because the layers' sizes follow from the tensors' shapes.
   package static func measure(
-    _ region: MappedRegion, _ options: LoadedModel.Options, context: Int?, cache: CacheChoice
-  ) throws(Failure) -> (model: MemoryReport, session: MemoryReport, context: Int) {
+    _ region: MappedRegion, _ options: LoadedModel.Options, _ wanted: SessionOptions
+  ) throws(Failure) -> (model: MemoryReport, session: MemoryReport) {
     var measuring = Arena.measuring()
     _ = try Layout.carve(&measuring, LoadedModel.self)
     _ = try LoadedModel.directory(&measuring, region, options)
@@ -54,23 +54,22 @@ package enum MemoryPlan {
     var report = MemoryReport()
     let loaded = try LoadedModel(&measuring, region, bound: cell, options, report: &report)
     report.weights = region.bytes.count
-    report.model = measuring.used - report.scratch - report.adapters
-    let tokens = try contextTokens(context, cell[0])
+    report.model = measuring.used - report.scratch - report.adapters - report.grammars
     var session = MemoryReport()
-    if options.isVocabularyOnly { return (report, session, tokens) }
+    if options.isVocabularyOnly { return (report, session) }
     try withUnsafePointer(to: loaded) { (p) throws(Failure) in
-      session = try measure(session: p, context: tokens, cache: cache)
+      session = try measure(session: p, wanted)
     }
-    return (report, session, tokens)
+    return (report, session)
   }
 
   static func measure(
-    session loaded: UnsafePointer<LoadedModel>, context: Int, cache: CacheChoice
+    session loaded: UnsafePointer<LoadedModel>, _ options: SessionOptions
   ) throws(Failure) -> MemoryReport {
     var arena = Arena.measuring()
     var report = MemoryReport()
     _ = try Layout.carve(&arena, Session.self)
-    _ = try Session(&arena, loaded, context: context, cache: cache, report: &report)
+    _ = try Session(&arena, loaded, options, report: &report)
     report.session = arena.used - report.state - report.cache
     return report
   }
@@ -109,13 +108,13 @@ extension Engine {
       try loaded.index()
       object.initialize(to: loaded)
       report.weights = region.bytes.count
-      report.model = arena.used - report.scratch - report.adapters
+      report.model = arena.used - report.scratch - report.adapters - report.grammars
       commit(index, bytes: arena.used, kind: .model, model: -1, memory: report)
     } catch {
       if error.status != .budget { throw error }
-      let plan = try MemoryPlan.measure(region, options, context: nil, cache: .automatic)
+      let plan = try MemoryPlan.measure(region, options, SessionOptions())
       throw budget(
-        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens, threads or the adapter slots")
+        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens, threads, the adapter slots or grammar_bytes")
     }
     return index
   }
@@ -131,23 +130,22 @@ extension Engine {
   }
 
   package mutating func openSession(
-    model header: UnsafeMutablePointer<Header>, context: Int?, cache: CacheChoice
+    model header: UnsafeMutablePointer<Header>, _ options: SessionOptions
   ) throws(Failure) -> Int {
     let loaded = UnsafePointer(Layout.object(header, LoadedModel.self))
     if loaded.pointee.options.isVocabularyOnly {
       throw Failure(.state, "the model was opened for its vocabulary only")
     }
-    let tokens = try MemoryPlan.contextTokens(context, loaded.pointee.model)
-    let plan = try MemoryPlan.measure(session: loaded, context: tokens, cache: cache)
+    let plan = try MemoryPlan.measure(session: loaded, options)
     guard let gap = try openGap(plan.total) else {
       throw budget(
-        "the session", plan.total, largestGap, "memory_bytes or lower context_tokens")
+        "the session", plan.total, largestGap, "memory_bytes or lower context_tokens or marks")
     }
     let index = gap.index
     var arena = gap.arena
     let object = try Layout.carve(&arena, Session.self)
     var report = MemoryReport()
-    var session = try Session(&arena, loaded, context: tokens, cache: cache, report: &report)
+    var session = try Session(&arena, loaded, options, report: &report)
     session.start(pool: pool)
     object.initialize(to: session)
     report.session = arena.used - report.state - report.cache
@@ -159,7 +157,9 @@ extension Engine {
 
   /// Ends a model's mapping and frees its region. It has no sessions: the caller has checked.
   package mutating func closeModel(_ header: UnsafeMutablePointer<Header>) {
-    Layout.object(header, LoadedModel.self).pointee.region.close()
+    let loaded = Layout.object(header, LoadedModel.self)
+    loaded.pointee.endGrammars()
+    loaded.pointee.region.close()
     remove(header.pointee.region)
   }
 }

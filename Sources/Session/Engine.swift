@@ -22,6 +22,8 @@ package struct Header: BitwiseCopyable {
     package static var engine: Kind { Kind(rawValue: 0x4C4E_544C_454E_4731) }
     package static var model: Kind { Kind(rawValue: 0x4C4E_544C_4D4F_4431) }
     package static var session: Kind { Kind(rawValue: 0x4C4E_544C_5345_5331) }
+    package static var grammar: Kind { Kind(rawValue: 0x4C4E_544C_4752_4D31) }
+    package static var image: Kind { Kind(rawValue: 0x4C4E_544C_494D_4731) }
     package static var none: Kind { Kind(rawValue: 0) }
   }
 
@@ -35,6 +37,8 @@ package struct Header: BitwiseCopyable {
   package var busy: UInt32
   package var isPoisoned: Bool
   package var isInCallback: Bool
+  /// A session that drafts for another one, and stays busy meanwhile.
+  package var isLent = false
   /// The thread inside, while busy.
   package var owner: UInt
   /// The host's callback and its argument, for the generation under way.

@@ -5,6 +5,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -63,6 +64,9 @@ package struct GenerateOptions {
   package var isRaw = false
   package var stopTokens = InlineArray<16, Int32>(repeating: -1)
   package var stopTokenCount = 0
+  package var drafts = DraftChoice()
+  /// What the answer must fit.
+  package var grammar: UnsafeMutablePointer<LoadedGrammar>?
 
   package init() {}
 }
@@ -72,6 +76,11 @@ struct Generation {
   var sink: EventSink?
   var startedNs: Int64
   var sampled = 0
+  /// Where the grammar's automaton stands.
+  var grammarState: Int32 = Automaton.start
+  /// The byte before, and whether the answer has a blank behind its colons and commas.
+  var lastByte: UInt8 = 0
+  var writesBlanks = true
 }
 
 extension Session {
@@ -87,6 +96,12 @@ extension Session {
     if tokenCount == 0 {
       throw Failure(.state, "there is no text to continue: feed some first")
     }
+    if pending == 0 && !hasLogits && (options.isRaw || last != .message) {
+      throw Failure(
+        .state,
+        "what follows the last token is not known: tokens were taken back, reading was cancelled half-way, or the context is full; feed some text first"
+      )
+    }
     for i in 0..<options.stopTokenCount
     where options.stopTokens[i] < 0
       || Int(options.stopTokens[i]) >= loaded.pointee.model.vocabularyCount
@@ -95,6 +110,7 @@ extension Session {
         .token, "stop token \(i) is \(options.stopTokens[i]), outside the vocabulary",
         needed: Int64(options.stopTokens[i]))
     }
+    if let grammar = options.grammar { try check(grammar, options) }
     text.restart()
     for i in 0..<stops.count {
       if stops.items[i].count > TextStage.stopBytesMax {
@@ -114,6 +130,7 @@ extension Session {
     figures = Figures()
     lt_store_release(cancelFlag.base, 0)
     generation = Generation(options: options, sink: sink, startedNs: lt_now_ns())
+    useGrammar()
   }
 
   /// One unit of work: a layer of a pass, or the sampling of one token. Returns `more` while there is
@@ -121,16 +138,27 @@ extension Session {
   package mutating func unit(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
     let start = lt_now_ns()
     let status: Status
-    if passRows > 0 || pending > 0 {
+    let isVerified = takeVerified()
+    if !isVerified && passRows == 0 && isNextForced() {
+      // Read together with what is pending already, without logits of its own.
+      status = try take(forced: nextForced)
+      figures.generateNs += lt_now_ns() - start
+    } else if !isVerified && (passRows > 0 || pending > 0) {
       let isPrompt = generation.map { $0.sampled == 0 } ?? true
       engine.pointee.takeTurn()
-      readUnit()
+      let isDraft = readDraftUnit()
+      if !isDraft { readUnit() }
       engine.pointee.endTurn()
       let elapsed = lt_now_ns() - start
       if isPrompt { figures.promptNs += elapsed } else { figures.generateNs += elapsed }
+      if !isDraft { drafts.passNs += elapsed }
+      if passRows == 0 && !isDraft {
+        if !isPrompt { drafts.gate.measured(rows: drafts.passRows, ns: drafts.passNs) }
+        drafts.passNs = 0
+      }
       status = passRows > 0 || pending > 0 || generation != nil ? .more : .done
     } else if generation != nil {
       status = try sampleUnit()
@@ -143,24 +171,50 @@ extension Session {
   }
 
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
-  private mutating func readUnit() {
+  mutating func readUnit() {
     if passRows == 0 { beginPass() }
-    forward?.runLayer()
-    if forward?.isAtEnd != true { return }
-    if passRows == pending {
-      forward?.logits(row: passRows - 1, into: logits.base)
-      hasLogits = true
+    let drafted = drafts.list.count
+    if forward?.isAtEnd == false {
+      forward?.runLayer()
+      // The output layer is a unit of its own.
+      if forward?.isAtEnd == false || passRows == pending + drafted { return }
     }
-    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows }
+    hasLogits = passRows == pending + drafted
+    if hasLogits {
+      var places = InlineArray<8, Forward.Place?>(repeating: nil)
+      places[0] = place(rows: 1 + drafted)
+      forward?.logits(into: places)
+    }
+    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    endPass()
+  }
+
+  /// The states have read the rows of the pass. Guesses are of use only to a generation, and with the
+  /// logits behind them.
+  private mutating func endPass() {
     forward?.finish()
+    passEnded(rows: passRows)
+    if generation == nil || !hasLogits { stateCell[0].dropLead() }
     passRows = 0
   }
 
+  /// Rows of the pass under way that are text.
+  private var textRows: Int { passRows == 0 ? 0 : passRows - drafts.list.count }
+
   private mutating func beginPass() {
-    passRows = min(pending, loaded.pointee.options.chunk)
+    let chunk = loaded.pointee.options.chunk
+    passRows = min(pending, chunk) + propose(limit: chunk - 1)
+    logitRow = 0
     let next = tokens + position
+    let kept = recording(rows: passRows)
     forward?.add(
-      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows)
+      stateCell.base, adapters: UnsafePointer(adapterCell.base), next, passRows,
+      recorded: kept.recorded, retained: kept.retained)
+  }
+
+  /// Where the logits of the last `rows` rows of a pass go.
+  func place(rows: Int) -> Forward.Place {
+    Forward.Place(first: logitRows.base, rows: rows, stride: logitStride)
   }
 
   /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the
@@ -176,23 +230,27 @@ extension Session {
       if passRows == 0 { beginPass() }
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
-      let end = position + passRows
       var row = max(first - position, 0)
-      while row < passRows {
+      let rows = textRows
+      while row < rows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
-        hasLogits = position + row + 1 == tokenCount
+        // They are of `position` once the pass has ended.
+        hasLogits = row + 1 == rows
         if !receive(position + row, logits.base) {
-          forward?.finish()
-          passRows = 0
-          drop(to: end)
+          engine.pointee.takeTurn()
+          forward?.logits(row: rows - 1, into: logits.base)
+          engine.pointee.endTurn()
+          hasLogits = true
+          endPass()
+          drop(to: position)
           return .cancelled
         }
         row += 1
       }
-      forward?.finish()
-      passRows = 0
+      if first >= position + rows { hasLogits = false }
+      endPass()
       if lt_exchange(cancelFlag.base, 0) != 0 {
         drop(to: position)
         return .cancelled
@@ -203,25 +261,21 @@ extension Session {
 
   /// Forgets tokens that no pass has read.
   private mutating func drop(to count: Int) {
-    hasLogits = hasLogits && count == tokenCount
     tokenCount = count
   }
 
   /// Runs the pass under way to its end.
-  mutating func endPass(_ engine: UnsafeMutablePointer<Engine>) {
+  mutating func completePass(_ engine: UnsafeMutablePointer<Engine>) {
     engine.pointee.takeTurn()
     while passRows > 0 { readUnit() }
     engine.pointee.endTurn()
   }
 
-  mutating func cancelled(
-    _ engine: UnsafeMutablePointer<Engine>
-  ) throws(Failure) -> Status {
-    // A pass between layers has touched some states and not others: it runs to its end, which is
-    // bounded by one chunk, so that the work is kept and the session stays whole.
-    endPass(engine)
+  /// A pass between layers has touched some states and not others: later units carry it to its end, so
+  /// that the work is kept and the session stays whole.
+  mutating func cancelled() throws(Failure) -> Status {
     if generation == nil {
-      drop(to: position)
+      drop(to: position + textRows)
       return .cancelled
     }
     try finish(.cancel)
@@ -229,25 +283,42 @@ extension Session {
   }
 
   mutating func sampleUnit() throws(Failure) -> Status {
-    guard var g = generation else { return .done }
+    guard let g = generation else { return .done }
+    var allowed: Buffer<UInt64>?
+    if g.options.grammar != nil {
+      if fillMask() == 0 {
+        // The text is complete and the model has no token that says so.
+        isTurnOpen = false
+        try finish(.end)
+        return .done
+      }
+      allowed = mask
+    }
     let choice: Sampler.Choice
     do throws(Failure) {
       choice = try sampler.sample(
-        logits: logits, step: UInt64(truncatingIfNeeded: tokenCount))
+        logits: logits, step: UInt64(truncatingIfNeeded: tokenCount), mask: allowed)
     } catch {
       try finish(.error)
       throw error
     }
+    return try take(choice)
+  }
+
+  /// Makes a token the next one of the text: keeps it, moves the grammar on, tells the host.
+  mutating func take(_ choice: Sampler.Choice) throws(Failure) -> Status {
+    guard var g = generation else { return .done }
     let token = choice.token
     let vocabulary = loaded.pointee.vocabulary
     let isEnd = !g.options.ignoresEnd && isEndToken(token, g.options)
+    if !isEnd { try advanceGrammar(&g, token) }
     let index = g.sampled
     g.sampled += 1
     generation = g
     figures.generatedTokens += 1
     if index == 0 { figures.firstTokenNs = lt_now_ns() - g.startedNs }
     sampler.accept(token)
-    hasLogits = true
+    hasLogits = false
     var free = Bytes("")
     var isStopped = false
     if !isEnd { (free, isStopped) = try text.feed(token, vocabulary) }
@@ -255,7 +326,6 @@ extension Session {
     if isKept {
       tokens[tokenCount] = token
       tokenCount += 1
-      hasLogits = false
     }
     if isEnd { isTurnOpen = false }
     let reaction = emit(
@@ -265,6 +335,7 @@ extension Session {
     if isEnd {
       try finish(.end)
     } else if isStopped {
+      trimStop()
       text.restart()
       try finish(.stop)
     } else if reaction == .stop {
@@ -279,13 +350,13 @@ extension Session {
     return .done
   }
 
-  private func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
+  func isEndToken(_ token: Int32, _ options: GenerateOptions) -> Bool {
     if loaded.pointee.vocabulary.isEnd(token) || loaded.pointee.chat?.end == token { return true }
     for i in 0..<options.stopTokenCount where options.stopTokens[i] == token { return true }
     return false
   }
 
-  private mutating func finish(_ reason: Finish) throws(Failure) {
+  mutating func finish(_ reason: Finish) throws(Failure) {
     guard let g = generation else { return }
     let rest = try text.finish()
     figures.finish = reason
@@ -294,6 +365,8 @@ extension Session {
         isEnd: true, text: rest, token: -1, index: g.sampled, logProbability: 0, finish: reason,
         elapsedNs: lt_now_ns() - g.startedNs))
     text.restart()
+    releaseGrammar()
+    stateCell[0].dropLead()
     generation = nil
   }
 

@@ -33,6 +33,22 @@ package struct AdapterRequest {
     items[count] = Item(slot: slot, scale: scale)
     count += 1
   }
+
+  func names(_ slot: Int) -> Bool {
+    for i in 0..<count where items[i].slot == slot { return true }
+    return false
+  }
+}
+
+extension AdapterSlots {
+  /// The first slot that holds the adapter with this content hash, and that `request` does not name.
+  func find(hash: UInt64, besides request: AdapterRequest) -> Int? {
+    for i in 0..<slots.count
+    where slots[i].phase == .loaded && slots[i].hash == hash && !request.names(i) {
+      return i
+    }
+    return nil
+  }
 }
 
 extension Session {
@@ -50,6 +66,39 @@ extension Session {
     }
     engine.pointee.takeTurn()
     defer { engine.pointee.endTurn() }
+    try replaceAdapters(request)
+  }
+
+  /// Makes the session's adapters those of a conversation that it is about to take on: they are, or it
+  /// has none (or others, if `replacing`) and the model's slots hold them. Else nothing changes.
+  mutating func adopt(
+    _ keys: AdapterKeys, _ engine: UnsafeMutablePointer<Engine>, replacing: Bool
+  ) throws(Failure) {
+    if keys == AdapterKeys(adapters) { return }
+    if adapters.count > 0 && !replacing {
+      throw Failure(
+        .otherAdapters,
+        "the text was read with \(keys.count) adapters that are not the session's \(adapters.count), or not with their scales: give the session the same, or none",
+        needed: Int64(keys.count), available: Int64(adapters.count))
+    }
+    engine.pointee.takeTurn()
+    defer { engine.pointee.endTurn() }
+    let slots = loaded.pointee.adapters
+    var request = AdapterRequest()
+    for i in 0..<keys.count {
+      guard let slot = slots.find(hash: keys.items[i].hash, besides: request) else {
+        throw Failure(
+          .otherAdapters,
+          "the text was read with adapter \(hex: keys.items[i].hash), which no slot of the model holds: load it first"
+        )
+      }
+      try request.append(slot: slot, scale: keys.items[i].scale)
+    }
+    try replaceAdapters(request)
+  }
+
+  /// The caller has the engine's turn.
+  private mutating func replaceAdapters(_ request: AdapterRequest) throws(Failure) {
     let slots = loaded.pointee.adapters
     var set = AdapterSet()
     var rank = 0
@@ -86,6 +135,7 @@ extension Session {
 
   /// Gives the slots back, before the session ends. The caller has the engine's turn.
   package mutating func releaseAdapters() {
+    releaseGrammar()
     count(-1)
     adapterCell[0] = AdapterSet()
   }

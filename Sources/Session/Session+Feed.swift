@@ -80,11 +80,10 @@ extension Session {
   private mutating func extend(to count: Int, _ fed: Fed) {
     if count == tokenCount { return }
     tokenCount = count
-    hasLogits = false
     last = fed
   }
 
-  func checkIdle(_ what: StaticString) throws(Failure) {
+  package func checkIdle(_ what: StaticString) throws(Failure) {
     if generation != nil {
       throw Failure(
         .state, "cannot \(what) while a generation is unfinished: step it to its end or cancel it")

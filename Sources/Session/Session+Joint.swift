@@ -48,7 +48,9 @@ package struct JointSessions {
       }
     }
     let sampled = lt_now_ns()
+    engine.pointee.takeTurn()
     share()
+    engine.pointee.endTurn()
     var leader: UnsafeMutablePointer<Session>?
     for i in 0..<count where rows[i] > 0 { leader = leader ?? items[i] }
     if let leader {
@@ -86,6 +88,13 @@ package struct JointSessions {
           let limit = level == top ? left : min(left, JointSessions.rowsBeside)
           rows[i] = min(s.pointee.pending, limit)
           left -= rows[i]
+          let others = count - i - 1
+          if s.pointee.pending == 1 {
+            let drafted = s.pointee.propose(
+              limit: min(left - others, Forward.placesMax / count - 1), isMeasured: false)
+            rows[i] += drafted
+            left -= drafted
+          }
         }
         level -= 1
       }
@@ -93,14 +102,20 @@ package struct JointSessions {
   }
 
   private func pass(_ leader: UnsafeMutablePointer<Session>) {
-    var places = InlineArray<8, Floats?>(repeating: nil)
+    var places = InlineArray<8, Forward.Place?>(repeating: nil)
     var segment = 0
     for i in 0..<count where rows[i] > 0 {
       guard let s = items[i] else { continue }
+      let kept = s.pointee.recording(rows: rows[i])
       leader.pointee.forward?.add(
         s.pointee.stateCell.base, adapters: UnsafePointer(s.pointee.adapterCell.base),
-        s.pointee.tokens + s.pointee.position, rows[i])
-      if rows[i] == s.pointee.pending { places[segment] = s.pointee.logits.base }
+        s.pointee.tokens + s.pointee.position, rows[i], recorded: kept.recorded,
+        retained: kept.retained)
+      let drafted = s.pointee.drafts.list.count
+      s.pointee.logitRow = 0
+      if rows[i] == s.pointee.pending + drafted {
+        places[segment] = s.pointee.place(rows: 1 + drafted)
+      }
       segment += 1
     }
     while leader.pointee.forward?.isAtEnd == false { leader.pointee.forward?.runLayer() }
@@ -115,22 +130,30 @@ extension Session {
   fileprivate mutating func enterRound(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
-    if passRows > 0 { endPass(engine) }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
+    if passRows > 0 { completePass(engine) }
+    _ = takeVerified()
     if pending == 0 && generation != nil {
       let start = lt_now_ns()
       let status = try sampleUnit()
+      _ = takeVerified()
       figures.generateNs += lt_now_ns() - start
       if status != .more { return status }
     }
-    return pending > 0 ? .more : .done
+    while isNextForced() {
+      let status = try take(forced: nextForced)
+      if status != .more { return status }
+    }
+    return pending > 0 || generation != nil ? .more : .done
   }
 
   /// After a joint pass that read `rows` of this session's tokens.
   fileprivate mutating func leaveRound(rows: Int, ns: Int64, roundNs: Int64) {
+    let drafted = drafts.list.count
+    passEnded(rows: rows)
     hasLogits = pending == 0
     if generation.map({ $0.sampled == 0 }) ?? true {
-      figures.promptTokens += rows
+      figures.promptTokens += rows - drafted
       figures.promptNs += ns
     } else {
       figures.generateNs += ns

@@ -38,3 +38,31 @@ extension Vocabulary {
     return n
   }
 }
+
+// For the tree of all tokens.
+extension Vocabulary {
+  /// The bytes of a token that text may become; 0 for one that it may not, and beyond 255 bytes.
+  package func textBytes(_ id: Int32, _ out: inout InlineArray<256, UInt8>) -> Int {
+    let kind = kind(Int(id))
+    if !kind.isText { return 0 }
+    var spelled = Spelling(spelling(Int(id)), isPlain: kind.isPlain)
+    var n = 0
+    while let b = spelled.next() {
+      if n == 255 { return 0 }
+      out[n] = b
+      n += 1
+    }
+    return n
+  }
+
+  /// Whether the bytes of one token come before those of another; its id, if they are the same.
+  package func isTextBefore(_ a: UInt32, _ b: UInt32) -> Bool {
+    var x = Spelling(spelling(Int(a)), isPlain: kind(Int(a)).isPlain)
+    var y = Spelling(spelling(Int(b)), isPlain: kind(Int(b)).isPlain)
+    while true {
+      guard let p = x.next() else { return y.next() != nil || a < b }
+      guard let q = y.next() else { return false }
+      if p != q { return p < q }
+    }
+  }
+}

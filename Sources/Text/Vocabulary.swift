@@ -76,6 +76,19 @@ package struct Vocabulary {
   /// Length in bytes of the longest token; known after `index`.
   package var longestTokenBytes: Int { facts[0].longestTokenBytes }
 
+  /// Whether both give all ids the same texts.
+  package func isEqual(to other: Vocabulary) -> Bool {
+    if count != other.count { return false }
+    var (a, b) = (0, 0)
+    for _ in 0..<count {
+      let (x, nextA) = source.tokens.element(at: a)
+      let (y, nextB) = other.source.tokens.element(at: b)
+      if !(x == y) { return false }
+      (a, b) = (nextA, nextB)
+    }
+    return true
+  }
+
   package func contains(_ id: Int32) -> Bool { id >= 0 && Int(id) < count }
 
   /// Whether generation ends with this token: the file's end ids.

@@ -13,8 +13,11 @@ struct Bench: ParsableCommand {
   @Option(name: [.customShort("p"), .long], help: "Prompt tokens.") var prompt = 512
   @Option(name: [.customShort("n"), .long], help: "Generated tokens.") var generate = 128
   @Option(name: [.customShort("r"), .long], help: "Runs; medians are reported.") var runs = 5
+  @Flag(name: .long, help: "Also save and restore the conversation, and continue it.")
+  var snapshot = false
   @Flag(name: .long, help: "One JSON object.") var json = false
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
   func validate() throws {
@@ -27,8 +30,9 @@ struct Bench: ParsableCommand {
     var settings = pass.settings
     settings.context = pass.context ?? prompt + generate + 1
     settings.adapters = try adapters.choices()
+    drafts.apply(&settings)
     // A host knows its budget beforehand: planning is not part of becoming ready.
-    settings.budget = try Runtime.plan(path: file.model, settings).total_bytes
+    settings.budget = try Runtime.needed(path: file.model, settings)
     var ready: [Double] = []
     var first: [Double] = []
     var prompts: [Double] = []
@@ -36,6 +40,7 @@ struct Bench: ParsableCommand {
     var longest: [Double] = []
     var switches: [Double] = []
     var memory = lintel_memory()
+    var snapshots = SnapshotTimes()
     for _ in 0..<runs {
       let start = DispatchTime.now().uptimeNanoseconds
       let runtime = try Runtime(path: file.model, settings)
@@ -49,6 +54,7 @@ struct Bench: ParsableCommand {
       options.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
       options.max_tokens = UInt32(generate)
       options.flags = LINTEL_GENERATE_RAW | LINTEL_GENERATE_IGNORE_END
+      options.draft = drafts.flags
       var result = lintel_result()
       result.struct_size = UInt32(MemoryLayout<lintel_result>.size)
       try check { lintel_session_generate(session, &options, nil, nil, &result, $0) }
@@ -59,6 +65,7 @@ struct Bench: ParsableCommand {
       first.append(Double(result.first_token_ns) / 1e6)
       longest.append(Double(result.longest_step_ns) / 1e6)
       memory = try runtime.memory()
+      if snapshot { try snapshots.measure(session) }
       if !settings.adapters.isEmpty { switches += try timeSwitches(runtime, session) }
     }
     func median(_ v: [Double]) -> Double { v.isEmpty ? 0 : v.sorted()[v.count / 2] }
@@ -71,6 +78,13 @@ struct Bench: ParsableCommand {
           "first_token_ms": median(first), "longest_unit_ms": median(longest),
           "adapters": settings.adapters.map { ["rank": Int($0.info.rank), "path": $0.path] },
           "adapter_switch_us": median(switches),
+          "snapshot": snapshot
+            ? [
+              "bytes": snapshots.bytes, "save_ms": median(snapshots.save),
+              "restore_ms": median(snapshots.restore), "save_file_ms": median(snapshots.saveFile),
+              "restore_file_ms": median(snapshots.restoreFile),
+              "continue_ms": median(snapshots.resume),
+            ] : [:],
           "memory": [
             "engine": memory.engine_bytes, "model": memory.model_bytes,
             "adapters": memory.adapter_bytes, "scratch": memory.scratch_bytes, "state": memory.state_bytes,
@@ -92,6 +106,17 @@ struct Bench: ParsableCommand {
       print(
         String(
           format: "adapters    %10.2f us to switch a session's, rank %@", median(switches), ranks))
+    }
+    if snapshot {
+      print(
+        String(
+          format: "snapshot    %10.2f MiB; save %.2f ms, restore %.2f ms; file: %.2f ms, %.2f ms",
+          Double(snapshots.bytes) / 1_048_576, median(snapshots.save), median(snapshots.restore),
+          median(snapshots.saveFile), median(snapshots.restoreFile)))
+      print(
+        String(
+          format: "continued   %10.2f ms to the next token, the file's restore included; %.1f times as fast as reading the text again",
+          median(snapshots.resume), median(first) / max(median(snapshots.resume), 1e-6)))
     }
     print("threads \(settings.threads), median of \(runs) runs")
   }

@@ -117,18 +117,30 @@ struct Plan: ParsableCommand {
     settings.adapters = try adapters.choices()
     let m = try Runtime.plan(path: file.model, settings)
     if json {
-      print(
-        try lintel.json([
-          "engine": m.engine_bytes, "model": m.model_bytes, "adapters": m.adapter_bytes,
-          "scratch": m.scratch_bytes,
-          "state": m.state_bytes, "cache": m.cache_bytes, "session": m.session_bytes,
-          "total": m.total_bytes, "weights": m.weights_bytes,
-        ]))
-      return
+      print(try lintel.json(Plan.object(m)))
+    } else {
+      Plan.show(m)
     }
+  }
+
+  static func object(_ m: lintel_memory) -> [String: Any] {
+    var object: [String: Any] = [
+      "engine": m.engine_bytes, "model": m.model_bytes, "adapters": m.adapter_bytes,
+      "scratch": m.scratch_bytes, "state": m.state_bytes, "cache": m.cache_bytes,
+      "session": m.session_bytes, "total": m.total_bytes, "weights": m.weights_bytes,
+    ]
+    if m.grammar_bytes > 0 { object["grammar"] = m.grammar_bytes }
+    if m.deployment_bytes > 0 {
+      object["deployment"] = m.deployment_bytes
+      object["transient"] = m.transient_bytes
+    }
+    return object
+  }
+
+  static func show(_ m: lintel_memory) {
     func line(_ label: String, _ bytes: UInt64, _ what: String) {
       let number = String(repeating: " ", count: max(0, 14 - "\(bytes)".count)) + "\(bytes)"
-      print(label.padding(toLength: 9, withPad: " ", startingAt: 0) + number + "  " + what)
+      print(label.padding(toLength: 10, withPad: " ", startingAt: 0) + number + "  " + what)
     }
     line("engine", m.engine_bytes, "bookkeeping, worker threads and their stacks")
     line("model", m.model_bytes, "tensor directory, layers, vocabulary index")
@@ -137,8 +149,13 @@ struct Plan: ParsableCommand {
     line("state", m.state_bytes, "recurrent states and convolution histories")
     line("cache", m.cache_bytes, "attention caches")
     line("session", m.session_bytes, "tokens, logits, sampler, text")
+    if m.grammar_bytes > 0 { line("grammars", m.grammar_bytes, "what answers must fit") }
+    if m.deployment_bytes > 0 { line("deployment", m.deployment_bytes, "names, prompts, tools") }
     line("total", m.total_bytes, "the smallest budget that works")
     line("weights", m.weights_bytes, "mapped read-only, not part of the total")
+    if m.transient_bytes > 0 {
+      line("transient", m.transient_bytes, "while files are read, given back before the engine")
+    }
   }
 }
 

@@ -21,28 +21,40 @@ struct Run: ParsableCommand {
   @Option(name: .long, help: "What the system message says.")
   var system: String?
 
-  @Option(name: .long, help: "Most tokens to generate.")
-  var maxTokens = 512
+  @OptionGroup var deployed: DeploymentOptions
 
-  @Option(name: .long, help: "0 takes the likeliest token every time.")
-  var temperature: Float = 0
+  // Without a value these are the deployment's, or what the help says.
+  @Option(name: .long, help: "Most tokens to generate (default: 512).")
+  var maxTokens: Int?
 
-  @Option(name: .long, help: "Keep the k likeliest tokens; 0 keeps all.")
-  var topK: UInt32 = 0
+  @Option(name: .long, help: "0 takes the likeliest token every time (default).")
+  var temperature: Float?
 
-  @Option(name: .long, help: "Keep the likeliest tokens up to this mass.")
-  var topP: Float = 1
+  @Option(name: .long, help: "Keep the k likeliest tokens; 0 keeps all (default).")
+  var topK: UInt32?
 
-  @Option(name: .long, help: "Drop tokens below this fraction of the likeliest one.")
-  var minP: Float = 0
+  @Option(name: .long, help: "Keep the likeliest tokens up to this mass (default: all).")
+  var topP: Float?
 
-  @Option(name: .long, help: "Seed of the random numbers.")
-  var seed: UInt64 = 0
+  @Option(name: .long, help: "Drop tokens below this fraction of the likeliest one (default: 0).")
+  var minP: Float?
+
+  @Option(name: .long, help: "Seed of the random numbers (default: 0).")
+  var seed: UInt64?
 
   @Option(name: .long, help: "Stop before this text (repeatable).")
   var stop: [String] = []
 
+  @Option(name: .long, help: "Continue the conversation that was saved in this file.")
+  var load: String?
+
+  @Option(
+    name: .long, help: "Save the conversation in this file after every answer, whole or not at all.")
+  var save: String?
+
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var fit: GrammarFileOptions
+  @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
   @Option(name: .long, help: "Memory budget in MiB (default: exactly what is needed).")
@@ -58,28 +70,62 @@ struct Run: ParsableCommand {
     if let budgetMib, budgetMib < 1 || budgetMib > 1 << 30 {
       throw ValidationError("--budget-mib must be 1 to \(1 << 30).")
     }
-    if maxTokens < 1 || maxTokens > Int(Int32.max) {
+    if let maxTokens, maxTokens < 1 || maxTokens > Int(Int32.max) {
       throw ValidationError("--max-tokens must be positive.")
+    }
+    if load != nil && system != nil {
+      throw ValidationError("--system is at the start of a conversation, and --load brings one.")
+    }
+    if deployed.deployment != nil {
+      if model != nil || system != nil || !adapters.adapter.isEmpty || budgetMib != nil
+        || pass.context != nil || pass.chunk != nil || pass.threads != nil
+        || pass.cache != "auto" || pass.floatActivations || !stop.isEmpty || drafts.draft != 0
+      {
+        throw ValidationError(
+          "A deployment says itself what model, memory, adapters, system message, stops and drafts it has.")
+      }
     }
   }
 
   func run() throws {
+    if let file = deployed.deployment, let name = deployed.session {
+      let deployed = try Deployed(path: file, session: name)
+      try serve(deployed.session, deployed.sampling) { try deployed.restart() }
+      if stats { reportMemory(try deployed.memory()) }
+      return
+    }
     let path = try model ?? Cabin.path()
     var settings = pass.settings
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
+    drafts.apply(&settings)
+    let choice = try fit.choice()
+    if choice != nil { settings.grammarBytes = UInt64(fit.grammarMib) << 20 }
     let runtime = try Runtime(path: path, settings)
+    let grammar = try choice.map { try runtime.grammar($0) }
+    if stats, let grammar { reportGrammar(grammar) }
     let session = try runtime.session()
     if let system {
       try feed(session, LINTEL_ROLE_SYSTEM, system)
     }
+    var sampling = lintel_generate_options()
+    sampling.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
+    sampling.max_tokens = 512
+    sampling.grammar = grammar
+    try serve(session, sampling) { try check { lintel_session_reset(session, $0) } }
+    if stats { reportMemory(try runtime.memory()) }
+  }
+
+  private func serve(
+    _ session: OpaquePointer, _ sampling: lintel_generate_options, reset: () throws -> Void
+  ) throws {
+    if let load { try check { lintel_session_restore_file(session, load, $0) } }
     if let text = try promptText() {
-      try answer(session, text)
+      try answer(session, text, sampling)
       report("", to: .standardOutput)
     } else {
-      try converse(session)
+      try converse(session, sampling, reset)
     }
-    if stats { try reportMemory(runtime) }
   }
 
   /// The prompt, or nil for a conversation.
@@ -96,17 +142,19 @@ struct Run: ParsableCommand {
     return text
   }
 
-  private func converse(_ session: OpaquePointer) throws {
+  private func converse(
+    _ session: OpaquePointer, _ sampling: lintel_generate_options, _ reset: () throws -> Void
+  ) throws {
     report("A conversation. /reset forgets it, an empty line or end of input ends it.")
     while true {
       FileHandle.standardError.write(Data("> ".utf8))
       guard let line = readLine(), !line.isEmpty else { return }
       if line == "/reset" {
-        try check { lintel_session_reset(session, $0) }
+        try reset()
         continue
       }
       do {
-        try answer(session, line)
+        try answer(session, line, sampling)
         report("", to: .standardOutput)
       } catch {
         report("lintel: \(error)")
@@ -121,7 +169,9 @@ struct Run: ParsableCommand {
     }
   }
 
-  private func answer(_ session: OpaquePointer, _ text: String) throws {
+  private func answer(
+    _ session: OpaquePointer, _ text: String, _ sampling: lintel_generate_options
+  ) throws {
     let bytes = Array(text.utf8CString)
     if raw {
       try check {
@@ -130,23 +180,25 @@ struct Run: ParsableCommand {
     } else {
       try feed(session, LINTEL_ROLE_USER, text)
     }
-    var options = lintel_generate_options()
-    options.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
-    options.max_tokens = UInt32(maxTokens)
-    options.temperature = temperature
-    options.top_k = topK
-    options.top_p = topP
-    options.min_p = minP
-    options.seed = seed
-    options.flags = (raw ? LINTEL_GENERATE_RAW : 0) | (think ? LINTEL_GENERATE_THINK : 0)
+    var options = sampling
+    if let maxTokens { options.max_tokens = UInt32(maxTokens) }
+    if let temperature { options.temperature = temperature }
+    if let topK { options.top_k = topK }
+    if let topP { options.top_p = topP }
+    if let minP { options.min_p = minP }
+    if let seed { options.seed = seed }
+    options.flags |= (raw ? LINTEL_GENERATE_RAW : 0) | (think ? LINTEL_GENERATE_THINK : 0)
+    options.draft |= drafts.flags
     let copies = stop.map { strdup($0) }
     defer { copies.forEach { free($0) } }
     let pointers = copies.map { UnsafePointer<CChar>($0) }
     var result = lintel_result()
     result.struct_size = UInt32(MemoryLayout<lintel_result>.size)
     try pointers.withUnsafeBufferPointer { stops in
-      options.stops = stops.baseAddress
-      options.stop_count = UInt32(stops.count)
+      if !stops.isEmpty {
+        options.stops = stops.baseAddress
+        options.stop_count = UInt32(stops.count)
+      }
       try check {
         lintel_session_generate(
           session, &options,
@@ -160,6 +212,9 @@ struct Run: ParsableCommand {
       }
     }
     if stats { reportFigures(result) }
+    if let save {
+      try check { lintel_session_save_file(session, save, $0) }
+    }
   }
 
   private func reportFigures(_ r: lintel_result) {
@@ -172,11 +227,25 @@ struct Run: ParsableCommand {
     report("generated  \(r.generated_tokens) tokens, \(rate(r.generated_tokens, r.generate_ns))")
     report(String(format: "first      %.2f ms", Double(r.first_token_ns) / 1e6))
     report(String(format: "longest    %.2f ms in one unit of work", Double(r.longest_step_ns) / 1e6))
+    if drafts.draft > 0 {
+      report(
+        "drafted    \(r.drafted_tokens) tokens, \(r.accepted_tokens) right; \(r.passes) passes for \(r.generated_tokens) tokens"
+      )
+    }
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
   }
 
-  private func reportMemory(_ runtime: Runtime) throws {
-    let m = try runtime.memory()
+  private func reportGrammar(_ grammar: OpaquePointer) {
+    var info = lintel_grammar_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_grammar_info>.size)
+    _ = lintel_grammar_get_info(grammar, &info)
+    report(
+      "grammar    \(info.state_count) states, \(info.edge_count) edges, \(info.mask_count) masks, "
+        + "\(info.bytes) bytes, "
+        + String(format: "%.2f ms", Double(info.compile_ns) / 1e6))
+  }
+
+  private func reportMemory(_ m: lintel_memory) {
     report("memory     \(m.total_bytes) bytes of a budget of \(m.budget_bytes)")
   }
 }

@@ -32,6 +32,18 @@ struct EngineSettings {
   var sessions = 1
   var budget: UInt64?
   var adapters: [AdapterChoice] = []
+  var grammarBytes: UInt64 = 0
+  var draftTokens = 0
+  var draftModel: String?
+
+  /// Those of the session that drafts.
+  var ofDraft: EngineSettings {
+    EngineSettings(
+      threads: threads, context: context, chunk: chunk, isFloat: isFloat, cache: cache,
+      rewindTokens: draftTokens)
+  }
+
+  var rewindTokens = 0
 }
 
 /// An engine with one open model.
@@ -39,11 +51,12 @@ final class Runtime {
   let engine: OpaquePointer
   let model: OpaquePointer
   let settings: EngineSettings
+  private(set) var draftModel: OpaquePointer?
 
   /// Without a budget in the settings the engine gets exactly what the plan asks for.
   init(path: String, _ settings: EngineSettings) throws {
     self.settings = settings
-    let budget = try settings.budget ?? Runtime.plan(path: path, settings).total_bytes
+    let budget = try settings.budget ?? Runtime.needed(path: path, settings)
     var options = Runtime.engineOptions(settings)
     options.memory_bytes = budget
     var engine: OpaquePointer?
@@ -60,6 +73,12 @@ final class Runtime {
     guard let model else { throw ToolError(description: "no model") }
     self.engine = engine
     self.model = model
+    if let path = settings.draftModel {
+      var draft: OpaquePointer?
+      var draftOptions = Runtime.modelOptions(settings.ofDraft)
+      try check { lintel_model_open(engine, path, &draftOptions, &draft, $0) }
+      draftModel = draft
+    }
     for (i, adapter) in settings.adapters.enumerated() {
       try check { lintel_adapter_load(model, UInt32(i), adapter.path, nil, $0) }
     }
@@ -84,6 +103,7 @@ final class Runtime {
         s.adapters.map { s.isFloat ? $0.info.float_slot_bytes : $0.info.slot_bytes }.max() ?? 0
       o.adapter_rank = s.adapters.reduce(0) { $0 + $1.info.rank }
     }
+    o.grammar_bytes = s.grammarBytes
     o.flags =
       (s.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0)
       | (s.isVocabularyOnly ? LINTEL_MODEL_VOCABULARY_ONLY : 0)
@@ -95,6 +115,8 @@ final class Runtime {
     o.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     o.context_tokens = UInt32(s.context ?? 0)
     o.cache = s.cache
+    o.draft_tokens = UInt32(s.draftTokens)
+    o.rewind_tokens = UInt32(s.rewindTokens)
     return o
   }
 
@@ -108,13 +130,49 @@ final class Runtime {
     return memory
   }
 
+  /// What the model with its session needs, and the draft model with its own.
+  static func needed(path: String, _ s: EngineSettings) throws -> UInt64 {
+    var bytes = try plan(path: path, s).total_bytes
+    if let path = s.draftModel {
+      let draft = try plan(path: path, s.ofDraft)
+      bytes += draft.total_bytes - draft.engine_bytes
+    }
+    return bytes
+  }
+
+  /// A session, with another one that drafts for it if there is a draft model.
   func session() throws -> OpaquePointer {
-    var options = Runtime.sessionOptions(settings)
+    let session = try create(model, settings)
+    try use(settings.adapters, session)
+    if let draftModel {
+      let draft = try create(draftModel, settings.ofDraft)
+      try check { lintel_session_set_draft(session, draft, $0) }
+    }
+    return session
+  }
+
+  private func create(_ model: OpaquePointer, _ s: EngineSettings) throws -> OpaquePointer {
+    var options = Runtime.sessionOptions(s)
     var session: OpaquePointer?
     try check { lintel_session_create(model, &options, &session, $0) }
     guard let session else { throw ToolError(description: "no session") }
-    try use(settings.adapters, session)
     return session
+  }
+
+  /// Compiles a grammar, which lives as long as the model.
+  func grammar(_ choice: GrammarChoice) throws -> OpaquePointer {
+    var options = lintel_grammar_options()
+    options.struct_size = UInt32(MemoryLayout<lintel_grammar_options>.size)
+    options.kind = choice.kind
+    options.flags = choice.flags
+    var grammar: OpaquePointer?
+    try choice.text.withUnsafeBytes { raw in
+      options.text = raw.baseAddress?.assumingMemoryBound(to: CChar.self)
+      options.text_bytes = UInt64(raw.count)
+      try check { lintel_grammar_compile(model, &options, &grammar, $0) }
+    }
+    guard let grammar else { throw ToolError(description: "no grammar") }
+    return grammar
   }
 
   /// Gives the session the adapters of the settings, or none.

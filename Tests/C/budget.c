@@ -34,7 +34,7 @@ static int adds_up(const lintel_memory *m) {
 }
 
 typedef struct configuration {
-  uint32_t context, sessions, threads, chunk, cache, slots, slot_bytes, rank;
+  uint32_t context, sessions, threads, chunk, cache, slots, slot_bytes, rank, drafts, rewind;
 } configuration;
 
 /* Builds all of `c` in `bytes`. The status of the first refusal, or LINTEL_OK after a generation in
@@ -60,6 +60,8 @@ static lintel_status build(const char *path, configuration c, uint64_t bytes,
   mo.adapter_rank = c.rank;
   so.context_tokens = c.context;
   so.cache = c.cache;
+  so.draft_tokens = c.drafts;
+  so.rewind_tokens = c.rewind;
   status = lintel_engine_create(&eo, &engine, error);
   if (status == LINTEL_OK) status = lintel_model_open(engine, path, &mo, &model, error);
   for (uint32_t i = 0; status == LINTEL_OK && i < c.sessions; i++)
@@ -98,6 +100,8 @@ static lintel_memory planned(const char *path, configuration c) {
   mo.adapter_rank = c.rank;
   so.context_tokens = c.context;
   so.cache = c.cache;
+  so.draft_tokens = c.drafts;
+  so.rewind_tokens = c.rewind;
   CHECK(lintel_plan(path, &eo, &mo, &so, c.sessions, &plan, NULL) == LINTEL_OK);
   CHECK(adds_up(&plan));
   CHECK(plan.budget_bytes == 0);
@@ -119,10 +123,10 @@ static void check_refusal(lintel_status status, const lintel_error *error) {
 
 int main(int argc, char **argv) {
   static const configuration all[] = {
-      {0, 1, 1, 0, 0, 0, 0, 0},       {16, 1, 1, 1, 1, 0, 0, 0},
-      {100, 2, 1, 64, 2, 0, 0, 0},    {1024, 1, 2, 1024, 0, 0, 0, 0},
-      {333, 5, 2, 7, 1, 3, 4097, 0},  {64, 0, 1, 0, 0, 1, 1, 1},
-      {2048, 3, 4, 33, 2, 0, 0, 0},   {20, 8, 3, 2, 0, 64, 1000, 256},
+      {0, 1, 1, 0, 0, 0, 0, 0, 0, 0},       {16, 1, 1, 1, 1, 0, 0, 0, 3, 0},
+      {100, 2, 1, 64, 2, 0, 0, 0, 0, 7},    {1024, 1, 2, 1024, 0, 0, 0, 0, 16, 64},
+      {333, 5, 2, 7, 1, 3, 4097, 0, 1, 1},  {64, 0, 1, 0, 0, 1, 1, 1, 0, 0},
+      {2048, 3, 4, 33, 2, 0, 0, 0, 0, 0},   {20, 8, 3, 2, 0, 64, 1000, 256, 8, 0},
   };
   const char *path = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -133,7 +137,7 @@ int main(int argc, char **argv) {
     CHECK(build(path, all[i], plan.total_bytes + 1, NULL, &error) == LINTEL_OK);
   }
   {
-    const configuration c = {128, 2, 2, 16, 0, 2, 5000, 8};
+    const configuration c = {128, 2, 2, 16, 0, 2, 5000, 8, 4, 0};
     const lintel_memory plan = planned(path, c);
     lintel_error error = LINTEL_ERROR_INIT;
     int refusals = 0;
@@ -146,7 +150,7 @@ int main(int argc, char **argv) {
     CHECK(refusals > 200);
   }
   { /* What the refusal says is needed is enough: follow it until it works. */
-    const configuration c = {300, 1, 1, 32, 0, 1, 5000, 8};
+    const configuration c = {300, 1, 1, 32, 0, 1, 5000, 8, 0, 2};
     const lintel_memory plan = planned(path, c);
     lintel_error error = LINTEL_ERROR_INIT;
     uint64_t bytes = 64;
@@ -159,7 +163,7 @@ int main(int argc, char **argv) {
   }
   { /* Closing gives everything back. */
     lintel_engine_options eo = LINTEL_ENGINE_OPTIONS_INIT;
-    const configuration c = {64, 2, 1, 0, 0, 0, 0, 0};
+    const configuration c = {64, 2, 1, 0, 0, 0, 0, 0, 0, 0};
     const lintel_memory plan = planned(path, c);
     lintel_memory before = LINTEL_MEMORY_INIT, after = LINTEL_MEMORY_INIT;
     lintel_engine *engine;

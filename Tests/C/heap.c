@@ -1,69 +1,13 @@
 /* Nothing is allocated, mapped or freed between the creation of a session and its destruction. The
- * program's own malloc and friends stand before the C library's and count; so does the kernel's
- * account of the address space, which sees calls made inside the C library as well.
+ * program's own malloc and friends stand before the C library's and count (counting.h); so does the
+ * kernel's account of the address space, which sees calls made inside the C library as well.
  *
  *   heap MODEL
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "counting.h"
 
 #include "adapter_file.h"
 #include "check.h"
-
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void *__libc_memalign(size_t, size_t);
-extern void __libc_free(void *);
-
-static atomic_int heap_calls, map_calls;
-
-void *malloc(size_t n) {
-  heap_calls++;
-  return __libc_malloc(n);
-}
-void *calloc(size_t n, size_t m) {
-  heap_calls++;
-  return __libc_calloc(n, m);
-}
-void *realloc(void *p, size_t n) {
-  heap_calls++;
-  return __libc_realloc(p, n);
-}
-void *aligned_alloc(size_t a, size_t n) {
-  heap_calls++;
-  return __libc_memalign(a, n);
-}
-int posix_memalign(void **p, size_t a, size_t n) {
-  heap_calls++;
-  *p = __libc_memalign(a, n);
-  return *p ? 0 : 12;
-}
-void free(void *p) {
-  heap_calls++;
-  __libc_free(p);
-}
-void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset) {
-  map_calls++;
-  return (void *)syscall(SYS_mmap, at, n, protection, flags, fd, offset);
-}
-int munmap(void *p, size_t n) {
-  map_calls++;
-  return (int)syscall(SYS_munmap, p, n);
-}
-
-/* Pages of address space. */
-static long address_space(void) {
-  char text[64] = {0};
-  int fd = open("/proc/self/statm", O_RDONLY);
-  if (fd < 0 || read(fd, text, sizeof text - 1) <= 0) return -1;
-  close(fd);
-  return atol(text);
-}
 
 static int32_t count_text(void *user, const lintel_event *event) {
   *(size_t *)user += event->text_bytes + 1;
@@ -88,19 +32,51 @@ static void make_adapter(adapter_file *f, const lintel_model_info *info) {
   end_adapter(f);
 }
 
+static lintel_session *open_full_session(lintel_model *model) {
+  lintel_session_options options = LINTEL_SESSION_OPTIONS_INIT;
+  lintel_session *session = NULL;
+  options.context_tokens = 512;
+  options.marks = 1;
+  options.draft_tokens = 4;
+  options.rewind_tokens = 3;
+  CHECK(lintel_session_create(model, &options, &session, NULL) == LINTEL_OK);
+  return session;
+}
+
+/* Every way to keep a conversation. */
+static void keep(lintel_session *session, lintel_session *other) {
+  static unsigned char snapshot[8 << 20];
+  static const char path[] = "build/heap.session";
+  lintel_error error = LINTEL_ERROR_INIT;
+  uint64_t bytes;
+  CHECK(lintel_session_mark(session, "here", NULL) == LINTEL_OK);
+  CHECK(lintel_session_rewind(session, "here", NULL) == LINTEL_OK);
+  CHECK(lintel_session_rewind(session, "there", &error) == LINTEL_ERR_MISSING);
+  CHECK(lintel_session_fork(session, other, NULL) == LINTEL_OK);
+  CHECK(lintel_session_snapshot_bytes(session, &bytes) == LINTEL_OK);
+  CHECK(lintel_session_save(session, snapshot, sizeof snapshot, &bytes, NULL) == LINTEL_OK);
+  CHECK(lintel_session_restore(other, snapshot, bytes, NULL) == LINTEL_OK);
+  CHECK(lintel_session_restore(other, snapshot, bytes - 1, &error) == LINTEL_ERR_TRUNCATED);
+  CHECK(lintel_session_save_file(session, path, NULL) == LINTEL_OK);
+  CHECK(lintel_session_restore_file(other, path, NULL) == LINTEL_OK);
+  CHECK(unlink(path) == 0);
+  CHECK(lintel_session_restore_file(other, path, &error) == LINTEL_ERR_FILE);
+}
+
 static void live(lintel_model *model, int has_chat, const adapter_file *adapter) {
   static const char text[] = "The quick brown fox, na\xC3\xAFve and 12345 times \xE4\xBD\xA0.";
   static const char *const stops[] = {"never to be seen"};
   lintel_generate_options o = LINTEL_GENERATE_OPTIONS_INIT;
   lintel_result result = LINTEL_RESULT_INIT;
   lintel_position position = {(uint32_t)sizeof(lintel_position), 0, 0, 0};
-  lintel_session *session;
+  lintel_session *session, *other;
   lintel_status status;
   lintel_error error = LINTEL_ERROR_INIT;
   size_t seen = 0;
   float sum = 0;
 
-  session = open_session(model, 512);
+  session = open_full_session(model);
+  other = open_full_session(model);
   const int heap_before = heap_calls, map_before = map_calls;
   const long pages_before = address_space();
 
@@ -134,21 +110,29 @@ static void live(lintel_model *model, int has_chat, const adapter_file *adapter)
   CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
   while ((status = lintel_session_step(session, 100, NULL, NULL)) == LINTEL_MORE) {}
   CHECK(status == LINTEL_DONE);
+  CHECK(lintel_session_rewind_tokens(session, 3, NULL) == LINTEL_OK);
+  o.draft = LINTEL_DRAFT_UNGATED;
+  o.temperature = 0;
+  CHECK(lintel_session_generate(session, &o, count_text, &seen, &result, NULL) == LINTEL_DONE);
   CHECK(lintel_session_begin(session, &o, count_text, &seen, NULL) == LINTEL_OK);
   CHECK(lintel_session_cancel(session) == LINTEL_OK);
   CHECK(lintel_session_step(session, 0, NULL, NULL) == LINTEL_CANCELLED);
   CHECK(lintel_session_position(session, &position) == LINTEL_OK && position.tokens > 40);
+  while (lintel_session_step(session, UINT64_MAX, NULL, NULL) == LINTEL_MORE) {}
+  keep(session, other);
   CHECK(lintel_session_reset(session, NULL) == LINTEL_OK);
   CHECK(lintel_session_feed_text(session, text, strlen(text), 0, NULL) == LINTEL_OK);
   CHECK(lintel_session_logits(session, 0, take, &sum, NULL) == LINTEL_DONE);
   if (adapter) {
     CHECK(lintel_session_set_adapters(session, NULL, 0, NULL) == LINTEL_OK);
+    CHECK(lintel_session_set_adapters(other, NULL, 0, NULL) == LINTEL_OK);
     CHECK(lintel_adapter_unload(model, 1, NULL) == LINTEL_OK);
   }
 
   const int heap = heap_calls - heap_before, maps = map_calls - map_before;
   const long pages = address_space() - pages_before;
   CHECK(lintel_session_destroy(session) == LINTEL_OK);
+  CHECK(lintel_session_destroy(other) == LINTEL_OK);
   printf("heap: %d heap calls, %d mappings, %ld pages\n", heap, maps, pages);
   CHECK(heap == 0);
   CHECK(maps == 0);
@@ -163,7 +147,7 @@ int main(int argc, char **argv) {
     INIT(lintel_model_info, info);
     static adapter_file adapter;
     lintel_model_options options = LINTEL_MODEL_OPTIONS_INIT;
-    host h = open_host(argc > 1 ? argv[1] : "", 24u << 20, threads);
+    host h = open_host(argc > 1 ? argv[1] : "", 48u << 20, threads);
     CHECK(lintel_model_get_info(h.model, &info) == LINTEL_OK);
     CHECK(lintel_model_close(h.model) == LINTEL_OK);
     options.adapter_slots = 2;

@@ -1,0 +1,2 @@
+/* libcjson, as the system has it. */
+#include <cjson/cJSON.h>

@@ -1,0 +1,93 @@
+// Whether drafting pays, measured while running: what a pass of n rows costs against one of one row,
+// and how often drafts of each kind turn out right. With acceptance a_i of the i-th draft,
+//
+//     k drafts yield   1 + a_1 + a_1 a_2 + ... + a_1 ... a_k   tokens for   cost(k + 1)   passes
+//
+// and the k with the best quotient is run, if it is better than none. Where none is, one draft in a
+// while is run all the same, so that the figures stay current. The gate reads a clock, therefore how
+// many drafts are run differs from run to run; which tokens come out does not.
+
+import LintelCore
+
+package struct DraftGate: BitwiseCopyable {
+  static var kindsMax: Int { 24 }
+  static var rowsMax: Int { 17 }
+  /// What drafting must promise to be tried.
+  private static var gainMin: Float { 1.03 }
+  /// Passes between two measurements that nothing else asks for.
+  private static var pause: Int { 64 }
+
+  private var acceptance = InlineArray<24, Float>(repeating: 0.7)
+  /// Of a pass by rows, over that of one row; 0 where none has been measured.
+  private var costs = InlineArray<18, Float>(repeating: 0)
+  private var plainNs: Float = 0
+  private var sincePlain = 0
+  private var sinceDraft = 0
+
+  /// How many of the first `count` drafts to run; `kinds` says what each is. `each` is what drafting
+  /// itself costs a token, in passes of one row.
+  mutating func choose(
+    _ kinds: borrowing InlineArray<16, Int>, _ count: Int, each: Float = 0
+  ) -> Int {
+    if count == 0 { return 0 }
+    if plainNs == 0 || sincePlain >= DraftGate.pause { return 0 }
+    var best = 0
+    var bestRatio = DraftGate.gainMin
+    var chance: Float = 1
+    var tokens: Float = 1
+    for k in 1...count {
+      chance *= acceptance[kinds[k - 1]]
+      tokens += chance
+      let ratio = tokens / (cost(rows: k + 1) + Float(k) * each)
+      if ratio > bestRatio {
+        best = k
+        bestRatio = ratio
+      }
+    }
+    if best > 0 { return best }
+    sinceDraft += 1
+    if sinceDraft < DraftGate.pause { return 0 }
+    sinceDraft = 0
+    return 1
+  }
+
+  /// What a pass of so many rows costs: measured, or by a straight line through the nearest figure.
+  private func cost(rows: Int) -> Float {
+    let rows = min(rows, DraftGate.rowsMax)
+    if costs[rows] > 0 { return costs[rows] }
+    var away = 1
+    while away < DraftGate.rowsMax {
+      if rows - away > 1 && costs[rows - away] > 0 {
+        return 1 + (costs[rows - away] - 1) * Float(rows - 1) / Float(rows - away - 1)
+      }
+      if rows + away <= DraftGate.rowsMax && costs[rows + away] > 0 {
+        return 1 + (costs[rows + away] - 1) * Float(rows - 1) / Float(rows + away - 1)
+      }
+      away += 1
+    }
+    return 1 + 0.3 * Float(rows - 1)
+  }
+
+  /// A pass of one session took so long.
+  mutating func measured(rows: Int, ns: Int64) {
+    let ns = Float(ns)
+    if rows == 1 {
+      plainNs = plainNs == 0 ? ns : plainNs + (min(ns, 2 * plainNs) - plainNs) / 8
+      sincePlain = 0
+      return
+    }
+    sincePlain += 1
+    if plainNs == 0 || rows > DraftGate.rowsMax { return }
+    let ratio = max(ns / plainNs, 1)
+    let old = costs[rows]
+    costs[rows] = old == 0 ? ratio : old + (min(ratio, 2 * old) - old) / 8
+  }
+
+  /// A draft of that kind was right, or was not.
+  mutating func judged(kind: Int, _ isRight: Bool) {
+    acceptance[kind] += ((isRight ? 1 : 0) - acceptance[kind]) / 16
+  }
+
+  /// So many nanoseconds in passes of one row.
+  func each(_ ns: Float) -> Float { plainNs == 0 ? 0 : ns / plainNs }
+}

@@ -1,0 +1,85 @@
+// Guesses at the tokens to come, and where they come from. A pass reads the next token and, behind it,
+// the guesses; each is right if the sampler then chooses that very token (Session+Drafts.swift).
+
+import LintelCore
+
+package struct DraftSettings: BitwiseCopyable, Sendable {
+  package static var tokensMax: Int { 16 }
+  package static var rewindMax: Int { 64 }
+
+  /// Most guesses of a pass.
+  package var tokens = 0
+  /// How many tokens can be taken back at any time.
+  package var rewind = 0
+
+  package init() {}
+
+  /// Places in the ring of records.
+  package var records: Int { tokens + rewind == 0 ? 0 : tokens + rewind + 1 }
+}
+
+/// Which sources a generation uses, and whether the gate is asked.
+package struct DraftChoice: BitwiseCopyable, Sendable {
+  /// Most guesses of a pass, or nil for the session's.
+  package var tokens: Int?
+  package var isOff = false
+  package var usesLookup = true
+  package var usesModel = true
+  package var isUngated = false
+
+  package init() {}
+}
+
+/// The guesses of a pass, in order, each of a kind that the gate keeps figures of.
+struct DraftList {
+  private(set) var tokens = InlineArray<16, Int32>(repeating: 0)
+  private(set) var kinds = InlineArray<16, Int>(repeating: 0)
+  private(set) var count = 0
+  let countMax: Int
+
+  init(countMax: Int) { self.countMax = min(countMax, DraftSettings.tokensMax) }
+
+  var isFull: Bool { count >= countMax }
+
+  mutating func append(_ token: Int32, kind: Int) {
+    if isFull { return }
+    tokens[count] = token
+    kinds[count] = kind
+    count += 1
+  }
+
+  mutating func cut(to n: Int) { count = min(count, n) }
+}
+
+struct Drafts {
+  // Kinds of guesses: first those of the index.
+  static var forcedKind: Int { DraftGate.kindsMax - 1 }
+  /// Before it is asked.
+  static var modelKind: Int { TokenIndex.kinds }
+
+  /// By the probability that the draft model itself gives its guess.
+  static func modelKind(_ probability: Float) -> Int {
+    modelKind + (probability > 0.9 ? 1 : probability > 0.7 ? 2 : probability > 0.4 ? 3 : 4)
+  }
+
+  let settings: DraftSettings
+  let index: TokenIndex
+  var gate = DraftGate()
+  /// Those of the last pass.
+  var list = DraftList(countMax: 0)
+  /// How many of them the sampler has chosen.
+  var verified = 0
+  /// Tokens that the index has learned.
+  var learned = 0
+  /// Of the pass under way.
+  var passNs: Int64 = 0
+  var passRows = 0
+  /// The draft session, if one is lent, and what a guess of its takes.
+  var lender: UnsafeMutablePointer<Header>?
+  var modelNs: Float = 0
+
+  init(_ arena: inout Arena, _ settings: DraftSettings) throws(Failure) {
+    self.settings = settings
+    index = try TokenIndex(&arena, isUsed: settings.tokens > 0)
+  }
+}
