@@ -69,6 +69,8 @@ struct GatedPrepareJob: ParallelJob {
   var values: Floats
   var queries: Floats
   var cache: CacheRows
+  /// No queries, and no rows before position 0.
+  var isKeysOnly = false
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -79,9 +81,9 @@ struct GatedPrepareJob: ParallelJob {
   func run(part: Int, parts: Int) {
     let m = mixer
     let keyTotal = m.headsKV * m.width
-    for t in share(rows, part: part, parts: parts) {
+    for t in share(rows, part: part, parts: parts) where position + t >= 0 {
       let rotary = Rotary(position: position + t, width: m.rotary, base: m.frequencyBase)
-      for h in 0..<m.heads {
+      for h in 0..<(isKeysOnly ? 0 : m.heads) {
         let q = queries + (t * m.heads + h) * m.width
         Norm.rms(
           both + (t * m.heads + h) * 2 * m.width, m.queryNorm, m.epsilon, m.width, into: q)

@@ -171,6 +171,7 @@ extension Session {
       forward?.logits(into: places)
     }
     if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    readPredictor()
     forward?.finish()
     passEnded(rows: passRows)
     passRows = 0
