@@ -48,8 +48,8 @@ void chat_free(struct chat *chat);
 
 /* Appends what the records say: as chunks to `out` for a stream. */
 void openai_add_records(struct chat *chat, const struct text *records, struct text *out);
-/* The end of the answer, whole or in chunks. `extension` is a JSON value for the member "lintel", or
- * NULL. */
+/* The end of the answer, whole or in chunks. `extension` is a JSON value for the member "lintel",
+ * or NULL. */
 void openai_finish(struct chat *chat, const char *extension, struct text *out);
 /* Whether the request failed, and how to say so. */
 bool openai_failed(const struct work *work, struct api_error *error);

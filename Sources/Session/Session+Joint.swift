@@ -48,7 +48,9 @@ package struct JointSessions {
       }
     }
     let sampled = lt_now_ns()
+    engine.pointee.takeTurn()
     share()
+    engine.pointee.endTurn()
     var leader: UnsafeMutablePointer<Session>?
     for i in 0..<count where rows[i] > 0 { leader = leader ?? items[i] }
     if let leader {
@@ -136,6 +138,10 @@ extension Session {
       let status = try sampleUnit()
       _ = takeVerified()
       figures.generateNs += lt_now_ns() - start
+      if status != .more { return status }
+    }
+    while isNextForced() {
+      let status = try take(forced: nextForced)
       if status != .more { return status }
     }
     return pending > 0 || generation != nil ? .more : .done

@@ -23,7 +23,7 @@ TOKEN = "a-token-for-tests-only"
 DEPLOYMENT = {
     "engine": {"threads": 1},
     "models": {"cabin": {"path": MODEL}},
-    "sessions": {name: {"model": "cabin", "context_tokens": 512, **({"tools": TOOLS} if name == "a" else {})}
+    "sessions": {name: {"model": "cabin", "context_tokens": 512, "marks": 1, **({"tools": TOOLS} if name == "a" else {})}
                  for name in "abcd"},
 }
 CONFIG = {
