@@ -54,7 +54,7 @@ ARM := build/aarch64
 ARM_TOOLS ?= aarch64-linux-gnu-
 ARM_HEADERS ?= /usr/aarch64-linux-gnu/include
 CJSON_HEADERS ?= /usr/include/cjson
-ARM_LAYERS := Core Weights Kernels Text Sampling Structure Model Session
+ARM_LAYERS := Core Weights Kernels Text Sampling Structure Model Vision Session
 ARM_SWIFTC = $(SWIFT)c -target aarch64-none-none-elf -swift-version 6 -O -wmo -parse-as-library \
   -enable-experimental-feature Embedded -package-name lintel -Xfrontend -function-sections \
   -Xfrontend -disable-stack-protector -I $(ARM) -I Include -I Sources/CPlatform \

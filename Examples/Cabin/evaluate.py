@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Exact match of whole calls on the held-out set and the hand-written set.
 
-With --lintel the tool runs every request (greedy): `lintel run --model F --prompt TEXT --max-tokens N`.
+With --lintel the tool runs every request (greedy): `lintel run --model F --prompt TEXT --max-tokens N`,
+with `--adapter FILE` if one is given here.
 With --dir the PyTorch network is asked instead, all tokens of a call at once.
 """
 import argparse
@@ -41,8 +42,8 @@ def valid(text, tools):
         return False
 
 
-def ask_lintel(tool, model, text):
-    run = subprocess.run([tool, "run", "--model", model, "--prompt", text, "--max-tokens", "96"], capture_output=True, text=True, timeout=120)
+def ask_lintel(tool, model, text, more):
+    run = subprocess.run([tool, "run", "--model", model, "--prompt", text, "--max-tokens", "96", *more], capture_output=True, text=True, timeout=120)
     if run.returncode:
         raise SystemExit(f"{tool} failed on {text!r}: {run.stderr.strip()}")
     return run.stdout.strip()
@@ -78,19 +79,29 @@ def main():
     p.add_argument("files", nargs="*", default=[os.path.join(HERE, "heldout.jsonl"), os.path.join(HERE, "handwritten.jsonl")])
     p.add_argument("--lintel", metavar="PATH", help="the lintel tool")
     p.add_argument("--model", default=os.path.join(HERE, "cabin.gguf"))
+    p.add_argument("--adapter", metavar="FILE", help="an adapter for the tool (give its held-out set as the file)")
     p.add_argument("--dir", help="folder with tokenizer.json and cabin.pt: ask PyTorch instead")
     p.add_argument("--every", type=int, default=1, help="take only every n-th request")
     p.add_argument("--jobs", type=int, default=2, help="runs of the tool at a time")
+    p.add_argument("--tools", metavar="FILE", help="answers must fit this tools file (lintel run --tools)")
+    p.add_argument("--temperature", type=float, default=0, help="of the tool; seeds are the requests' numbers")
     p.add_argument("--show", action="store_true", help="print every wrong answer")
     a = p.parse_args()
     if not a.lintel and not a.dir:
         p.error("one of --lintel and --dir is needed")
     rows = read(a.files)[::a.every]
-    with open(os.path.join(HERE, "tools.json")) as f:
-        tools = {t["function"]["name"]: t["function"]["parameters"] for t in json.load(f)}
+    tools = {}
+    for name in ("tools", "tools_navigation", "tools_media", "tools_phone"):
+        with open(os.path.join(HERE, name + ".json")) as f:
+            tools |= {t["function"]["name"]: t["function"]["parameters"] for t in json.load(f)}
     if a.lintel:
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-            answers = list(pool.map(lambda r: ask_lintel(a.lintel, a.model, r["text"]), rows))
+            more = ["--adapter", a.adapter] if a.adapter else []
+            if a.tools:
+                more += ["--tools", a.tools]
+            if a.temperature:
+                more += ["--temperature", str(a.temperature)]
+            answers = list(pool.map(lambda i: ask_lintel(a.lintel, a.model, rows[i]["text"], more + ["--seed", str(i)]), range(len(rows))))
     else:
         answers = ask_torch(a.dir, rows, a.show)
     right, total, shaped = collections.Counter(), collections.Counter(), 0
@@ -102,7 +113,7 @@ def main():
             print(f"[{row['split']}] {row['text']}\n    wanted {row['call']}\n    got    {answer}")
     for split in total:
         print(f"{split:12} {right[split]:5} / {total[split]:5}  {100 * right[split] / total[split]:.1f} %")
-    held = [s for s in total if s != "handwritten"]
+    held = [s for s in total if s not in ("handwritten", "base")]
     if held:
         n, m = sum(right[s] for s in held), sum(total[s] for s in held)
         print(f"{'held out':12} {n:5} / {m:5}  {100 * n / m:.1f} %")

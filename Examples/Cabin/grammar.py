@@ -16,6 +16,7 @@ and of the generator passed in.
 import argparse
 import hashlib
 import json
+import os
 import random
 import re
 
@@ -139,12 +140,12 @@ FONTS = {"standard": "standard|normal|regular|default", "large": "large|bigger|b
 WISHES = []
 
 
-def wish(fn, args, text, weight=1.0, zones=None, default=None):
+def wish(fn, args, text, weight=1.0, zones=None, default=None, names=()):
     """args: (name, value) pairs in the order of the call; a value that is a str starting with '$' is drawn:
     $zone $temp $percent $degrees or a table ($color ...). zones: the allowed places; default: the zone meant
-    when the phrasing has no place."""
+    when the phrasing has no place; names: what <name> stands for in phrasings.txt."""
     WISHES.append(dict(fn=fn, args=args, templates=[t.strip() for t in text.strip().splitlines() if t.strip()],
-                       weight=weight, zones=zones, default=default, id=len(WISHES)))
+                       weight=weight, zones=zones, default=default, names=dict(names), id=len(WISHES)))
 
 
 CLIMATE = ["driver", "passenger", "front", "rear", "rear", "rear_left", "rear_right", "all"]
@@ -433,7 +434,7 @@ set the {x} to off
 def add_on_off(fn, extra, x, weight, on_text, off_text, arg="on"):
     for value, base, more in ((True, TURN_ON, on_text), (False, TURN_OFF, off_text)):
         lines = base.splitlines() + list(choices(more))
-        wish(fn, extra + [(arg, value)], "\n".join(lines).replace("{x}", x), weight)
+        wish(fn, extra + [(arg, value)], "\n".join(lines).replace("{x}", x), weight, names={"x": x})
 
 for fn, (x, _, weight, on_text, off_text) in ON_OFF.items():
     add_on_off(fn, [], x, weight, on_text, off_text)
@@ -568,7 +569,7 @@ the {x} {adj} [please]
 ~the {x} should be {adj}
 {verbs} {x}
 ~can you {'get' if percent else 'put'} the {x} {adj}
-{more}""", 0.7)
+{more}""", 0.7, names={"x": x})
     wish("shade_set_position", [("shade", shade), ("percent", "$percent")], f"""
 (open|set|put|move) the {x} to {{percent}}
 open the {x} {{percent}}
@@ -578,7 +579,7 @@ the {x} (to|at) {{percent}}
 (leave|keep) the {x} {{percent}} open
 ~the {x} should be {{percent}} open
 close the {x} to {{percent}}
-""", 0.7)
+""", 0.7, names={"x": x})
 
 ROOF = "(sunroof|sun roof|roof|moonroof|panoramic roof|roof window|glass roof|panorama roof)"
 wish("sunroof_set_position", [("percent", 100)], f"""
@@ -693,7 +694,7 @@ def seat_function(fn, noun, weight, on, off):
 ~I (want|need|would like) the {{whose}} {noun} (on|at) ({label})
 (turn|crank) the {{whose}} {noun} (up|down) to ({label})
 run the {noun} of {{seat}} (on|at) ({label})
-""", weight * 0.5, SEATS, "driver")
+""", weight * 0.5, SEATS, "driver", {"x": noun, "level": f"({label})"})
     wish(fn, [("zone", "$zone"), ("percent", "$percent")], f"""
 (set|put|turn|switch|change) the {noun} [{{where}}] to {{percent}}
 (set|put|turn|switch|change) the {{whose}} {noun} to {{percent}}
@@ -704,7 +705,7 @@ run the {noun} of {{seat}} (on|at) ({label})
 ~I (want|need|would like) the {{whose}} {noun} (on|at) {{percent}}
 (turn|crank) the {{whose}} {noun} (up|down) to {{percent}}
 run the {noun} of {{seat}} (on|at) {{percent}}
-""", weight, SEATS, "driver")
+""", weight, SEATS, "driver", {"x": noun})
     wish(fn, [("zone", "$zone"), ("percent", 60)], f"""
 (turn|switch) on the {noun} [{{where}}]
 (turn|switch) the {noun} on [{{where}}]
@@ -714,7 +715,7 @@ run the {noun} of {{seat}} (on|at) {{percent}}
 (activate|start|enable) the {noun} (of|for|in|on) {{seat}}
 (activate|start|enable) the {noun} [{{where}}]
 ~(I|we) (want|need|would like) [some|the] {noun} [{{where}}]
-{on}""", weight, SEATS, "driver")
+{on}""", weight, SEATS, "driver", {"x": noun})
     wish(fn, [("zone", "$zone"), ("percent", 0)], f"""
 (turn|switch|shut) off the {noun} [{{where}}]
 (turn|switch|shut) the {noun} off [{{where}}]
@@ -725,7 +726,7 @@ run the {noun} of {{seat}} (on|at) {{percent}}
 (deactivate|stop|disable|cancel) the {noun} [{{where}}]
 ~(I|we) don't (want|need) the {noun} [{{where}}] [any more|anymore]
 no [more] {noun} [{{where}}] please
-{off}""", weight * 0.7, SEATS, "driver")
+{off}""", weight * 0.7, SEATS, "driver", {"x": noun})
 
 seat_function("seat_set_heating", f"(seat {HEAT}|heated seat|seat heating|seat heater)", 1.2, """
 (heat|warm) [up] {seat}
@@ -899,7 +900,7 @@ for window, x in (("front", "(wipers|windshield wipers|windscreen wipers|wiper|f
 ~the {x} should (be|run) (on|at) {{wiping}}
 (turn|switch) on the {x} (on|at|in) {{wiping}}
 (select|choose|pick) {{wiping}} for the {x}
-""", 1.2 if window == "front" else 0.8)
+""", 1.2 if window == "front" else 0.8, names={"x": x, "glass": glass})
     wish("wiper_set_mode", [("window", window), ("mode", "off")], f"""
 (turn|switch|shut) off the {x}
 (turn|switch|shut) the {x} off
@@ -909,7 +910,7 @@ stop wiping {'[the ' if window == 'front' else 'the '}{glass}{']' if window == '
 ~I don't need the {x} any more
 no more wiping [of] the {glass}
 {'~(it stopped raining|the rain has stopped|the rain is over|it is no longer raining)' if window == 'front' else '~the rear window is dry [again]'}
-""", 0.7)
+""", 0.7, names={"x": x, "glass": glass})
     wish("wiper_set_mode", [("window", window), ("mode", "medium")], f"""
 (turn|switch) on the {x}
 (turn|switch|put) the {x} on
@@ -919,7 +920,7 @@ no more wiping [of] the {glass}
 ~the {glass} is [all|so] wet
 ~I (want|need) the {x} [on]
 {'~it (is raining|started to rain|started raining|has started to rain)' if window == 'front' else '~there is (water|rain) on the rear window'}
-""", 0.7)
+""", 0.7, names={"x": x, "glass": glass})
 wish("wiper_set_mode", [("window", "front"), ("mode", "fast")], """
 (wipe|wiper) faster
 ~it's (pouring|raining heavily|raining hard|raining cats and dogs|bucketing down|raining like crazy)
@@ -1444,12 +1445,56 @@ def _hash(*parts):
     return int.from_bytes(hashlib.sha256(repr((SEED,) + parts).encode()).digest()[:8], "big")
 
 
-for _w in WISHES:
-    _n = len(_w["templates"])
-    _order = sorted(range(_n), key=lambda i: _hash("template", _w["fn"], _w["templates"][i]))
-    _held = set(_order[:max(1, round(_n / 6))])
-    _w["held"] = [t for i, t in enumerate(_w["templates"]) if i in _held]
-    _w["seen"] = [t for i, t in enumerate(_w["templates"]) if i not in _held]
+# phrasings.txt came later: its phrasings are split in the same way, apart from the first ones, so that
+# what was held out stays held out.
+
+
+def key(w, seen):
+    """How phrasings.txt calls a wish."""
+    name = " ".join([w["fn"]] + [str(v) for _, v in w["args"] if v not in ("$zone", "$unit", "$units2")])
+    seen[name] = seen.get(name, 0) + 1
+    return name if seen[name] == 1 else f"{name} #{seen[name]}"
+
+
+def later(path):
+    """-> {name of a wish: its phrasings}"""
+    result, names = {}, []
+    with open(path) as f:
+        for line in map(str.strip, f):
+            if line.startswith("## "):
+                names = [n.strip() for n in line[3:].split(";")]
+            elif line and not line.startswith("#"):
+                for name in names:
+                    result.setdefault(name, []).append(line)
+    return result
+
+
+def divide(fn, templates):
+    """-> held out, trained: one in six, at least one."""
+    order_ = sorted(templates, key=lambda t: _hash("template", fn, t))
+    n = max(1, round(len(order_) / 6))
+    return order_[:n], order_[n:]
+
+
+def split(wishes, path):
+    later_, seen = later(path), {}
+    for w in wishes:
+        held, _ = divide(w["fn"], w["templates"])
+        more = list(later_.pop(key(w, seen), ()))
+        if "x" in w["names"] and isinstance(w["args"][-1][1], bool):
+            more += later_["on" if w["args"][-1][1] else "off"]
+        names = dict(globals(), **w["names"])
+        more = list(dict.fromkeys(re.sub(r"<(\w+)>", lambda m: names[m[1]], t).replace("{{", "{").replace("}}", "}") for t in more))
+        forced = [t[1:] for t in more if t.startswith("!")]
+        free = [t for t in more if not t.startswith("!") and t not in w["templates"]]
+        held_later = divide(w["fn"], free)[0] if free else []
+        w["held"] = [t for t in w["templates"] if t in held] + forced + [t for t in free if t in held_later]
+        w["seen"] = [t for t in w["templates"] if t not in held] + [t for t in free if t not in held_later]
+    if set(later_) - {"on", "off"}:
+        raise SystemExit(f"{path}: no such wish: {sorted(set(later_) - {'on', 'off'})}")
+
+
+split(WISHES, os.path.join(os.path.dirname(os.path.abspath(__file__)), "phrasings.txt"))
 
 
 def combination(w, v):
@@ -1506,6 +1551,54 @@ def finish(text, rng, noise=True):
     return text
 
 
+# ------------------------------------------------------------------ other words
+# For training only: words that may be missing, be said on top or stand for each other.
+DROPPED = "the a an of is are to at some be that it's there's please".split()
+ADDED = ("just|really|maybe|actually|again|kind of|like|somehow|for once|at last|right away|straight away|immediately|quick|finally|once more|for now|at the moment|"
+         "for a while|today|by the way|so|then|also|simply").split("|")
+ALIKE = [group.split("|") for group in (
+    "turn|switch|put|flip|click|set", "increase|raise|boost|bump up|step up|lift|push up", "reduce|decrease|lower|bring down|cut|drop|push down", "make|get|have|render",
+    "want|need|would like|wish for|prefer|require|fancy|could do with", "activate|enable|start|launch|engage|run|initiate|trigger", "deactivate|disable|stop|end|kill|shut off|terminate|finish",
+    "show|display|tell|give|report|present", "a bit|a little|slightly|a touch|a tad|somewhat|a notch|a little bit|just a bit", "really|very|so|super|terribly|extremely|awfully|incredibly",
+    "freezing|chilly|frosty|cold|icy|frigid", "boiling|roasting|sweltering|hot|scorching", "close|shut|seal", "open|pop open|undo|open up", "completely|fully|all the way|entirely|totally|wholly",
+    "can't|cannot|can hardly|am unable to", "kids|children|little ones|youngsters|kiddies", "car|vehicle|cabin|interior", "set|adjust|change|regulate|bring|move|take|tune", "light|lamp|lights|lighting",
+    "should be|must be|ought to be|has to be|needs to be|is supposed to be", "stop|quit|cease|end", "any more|anymore|any longer|now", "how much|what amount of", "how many|what number of",
+    "what is|what's|tell me|how is", "I want|I'd like|I need|give me|let me have|I wish|get me", "we want|we need|we'd like|give us|let us have", "too|way too|far too|much too|a bit too|rather too|overly")]
+_ALIKE = re.compile(r"\b(" + "|".join(sorted({re.escape(t) for group in ALIKE for t in group if t not in ("lower", "lift", "set", "drop", "cut", "lights", "now", "so", "hot", "cold", "have", "stop")},
+                                           key=len, reverse=True)) + r")\b")
+
+
+def reword(template, rng):
+    """A phrasing in slightly other words; the slots stay as they are."""
+    if rng.random() < 0.45:
+        spots = list(_ALIKE.finditer(template))
+        if spots:
+            m = rng.choice(spots)
+            group = rng.choice([g for g in ALIKE if m[1] in g])
+            template = template[:m.start()] + rng.choice(group) + template[m.end():]
+    if rng.random() < 0.2:
+        spots = [m for m in re.finditer(r"[^\s{}]+", template) if m[0] in DROPPED]
+        if spots:
+            m = rng.choice(spots)
+            template = template[:m.start()] + template[m.end():]
+    if rng.random() < 0.2:
+        spots = [m.start() for m in re.finditer(r" |$", template)]
+        at = rng.choice(spots)
+        template = template[:at] + " " + rng.choice(ADDED) + template[at:]
+    return template
+
+
+_HELD = {}
+
+
+def held_says(fn, core):
+    """Can a held-out phrasing of this function say it?"""
+    if fn not in _HELD:
+        _HELD[fn] = [re.compile(pattern(t)) for w in WISHES if w["fn"] == fn for t in w["held"]]
+    text = squash(core)
+    return any(p.fullmatch(text) for p in _HELD[fn])
+
+
 # ------------------------------------------------------------------ sampling
 _WEIGHTS = [w["weight"] for w in WISHES]
 FIXABLE = {"temp": "value", "percent": "percent", "where": "zone", "whose": "zone", "window": "zone", "seat": "zone", "color": "color", "mode": "mode", "degrees": "degrees",
@@ -1542,10 +1635,19 @@ def one(rng, split, wishes=None):
         return w, v, template, statement
 
 
-def sample(rng, split="train", noise=True):
+def sample(rng, split="train", noise=True, rewording=0.0):
     """-> (text, call)"""
+    return sample_core(rng, split, noise, rewording)[:2]
+
+
+def sample_core(rng, split, noise=True, rewording=0.0):
+    """-> text, call, the phrasing alone: filled, without wrapper, correction and noise"""
     held = split in ("phrasing", "both")
     w, v, template, statement = one(rng, split)
+    if rewording and rng.random() < rewording:
+        other = reword(template, rng)
+        if not held_says(w["fn"], fill(other, v, rng)):
+            template = other
     call = order(w, v)
     slots = [s for s in SLOT.findall(template) if s in FIXABLE and FIXABLE[s] in v] if w["fn"] != "refuse" else []
     roll = rng.random()
@@ -1554,7 +1656,8 @@ def sample(rng, split="train", noise=True):
         for _ in range(20):
             other = draw(w, template, rng)
             if other[FIXABLE[slot]] != v[FIXABLE[slot]] and not (slot == "temp" and other["unit"] != v["unit"]):
-                a = wrap(fill(template, v, rng, (slot, other)), statement, held, rng)
+                core = fill(template, v, rng, (slot, other))
+                a = wrap(core, statement, held, rng)
                 right = say(slot, v, rng)
                 if slot == "whose":
                     right = rng.choice(["the {} one", "{}", "the {}"]).format(right)
@@ -1563,12 +1666,13 @@ def sample(rng, split="train", noise=True):
                 if slot == "temp" and rng.random() < 0.5 and v["unit"] == "C":
                     right = say_number(v["value"], rng)
                 fix = rng.choice(FIX_HELD if held and rng.random() < 0.4 else FIX_TRAIN)
-                return finish(fix.format(a=re.sub(r",? please$", "", a), b=right), rng, noise), call
-    text = wrap(fill(template, v, rng), statement, held, rng)
+                return finish(fix.format(a=re.sub(r",? please$", "", a), b=right), rng, noise), call, core
+    core = fill(template, v, rng)
+    text = wrap(core, statement, held, rng)
     if roll > 0.985:  # a whole other wish first, taken back
         w0, v0, t0, _ = one(rng, "train")
         text = rng.choice(AGAIN_TRAIN).format(a=fill(t0, v0, rng), b=text)
-    return finish(text, rng, noise), call
+    return finish(text, rng, noise), call, core
 
 
 def dialogue(rng):
@@ -1597,21 +1701,127 @@ def dialogue(rng):
     return [(text, call), sample(rng)]
 
 
-def heldout(per_split=(500, 900, 400), seed=SEED + 1):
-    """The held-out set: [{text, call, split}], without repeats and without any of 100,000 training sentences."""
-    def plain(text):
-        return re.sub(r"[^a-z0-9 ]", "", text.lower()).strip()
+# ------------------------------------------------------------------ what a phrasing can say
+def squash(text):
+    """Letters and digits only, and no article before a possessive: what two spellings have in common."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"\bthe\s+(?=the\b|my\b|his\b)", "", text.lower()))
 
+
+SAID = ("(?:[0-9]+|" + "|".join(sorted(set(ONES + TENS[2:] + "a hundred thousand half way and point percent quarter quarters degree degrees "
+        "celsius fahrenheit minus one zero f c".split()), key=len, reverse=True)) + ")+")
+
+
+def pattern(template):
+    """A regular expression for every squashed sentence that the phrasing can make (and for some that it cannot)."""
+    def one_of(texts):
+        return "(?:" + "|".join(dict.fromkeys(of(t) for t in texts)) + ")"
+
+    def of(text):
+        out, i = "", 0
+        while i < len(text):
+            ch = text[i]
+            if ch in "([":
+                depth, j = 1, i + 1
+                while depth:
+                    depth += (text[j] in "([") - (text[j] in ")]")
+                    j += 1
+                out = re.sub("the$", "(?:the)?", out) + one_of(choices(text[i + 1:j - 1])) + ("?" if ch == "[" else "")
+                i = j
+            elif ch == "{":
+                j = text.index("}", i)
+                out = re.sub("the$", "(?:the)?", out) + slot(text[i + 1:j])
+                i = j + 1
+            else:
+                out += squash(ch)
+                i += 1
+        return out if "|" not in out or out.startswith("(?:") else f"(?:{out})"
+
+    def slot(name):
+        if name in SLOTS:
+            return SLOTS[name]
+        if name in ("where", "whose", "window", "seat"):
+            made = one_of(t for p in PLACES.values() for t in choices(p[name]))
+        elif name == "who":
+            made = one_of(t for w in WHO.values() for t in choices(w))
+        elif name == "color":
+            made = one_of(COLORS)
+        elif name == "quantity":
+            made = "(?:the|my)?(?:distances?|temperatures?|(?:tire|tyre)?pressure|speed)"
+        elif name in ("units", "units_other"):
+            made = one_of(t for u in UNITS.values() for t in choices(u))
+        elif name in ("headlights", "wiping", "info", "mode", "font", "wheel"):
+            table = {"headlights": HEADLIGHTS, "wiping": WIPING, "info": INFO, "mode": MODES, "font": FONTS, "wheel": WHEELS}[name]
+            made = one_of(t for u in table.values() for t in choices(u))
+        else:
+            made = SAID
+        SLOTS[name] = made
+        return made
+
+    return of(template.lstrip("~!"))
+
+
+SLOTS = {}
+
+
+class Said:
+    """Can one of these phrasings say this sentence, alone or in a wrapper of the training?"""
+
+    def __init__(self, templates):
+        self.patterns = {}
+        for t in templates:
+            self.patterns.setdefault(re.compile(pattern(t)), t)
+        self.wrappers = list(dict.fromkeys(tuple(map(squash, w.split("{}"))) for w in WRAP_TRAIN + STATE_TRAIN))
+
+    def by(self, text):
+        """-> the first such phrasing, or None"""
+        whole = squash(text)
+        cores = {whole[len(a):len(whole) - len(b)] for a, b in self.wrappers if whole.startswith(a) and whole.endswith(b)}
+        for p, t in self.patterns.items():
+            if any(map(p.fullmatch, cores)):
+                return t
+        return None
+
+
+def heldout(per_split=(500, 900, 400), seed=SEED + 1, cores=None):
+    """The held-out set: [{text, call, split}], without repeats, without any of 100,000 training sentences, and
+    in the splits of new phrasings without any that a training phrasing can say too."""
     rng, out = random.Random(seed), []
-    seen = {plain(sample(rng)[0]) for _ in range(100000)}  # two phrasings can meet in one sentence: not held out then
+    said = Said(t for w in WISHES for t in w["seen"])
+    seen = {squash(sample(rng)[0]) for _ in range(100000)}
     for split, n in zip(("values", "phrasing", "both"), per_split):
         while n:
-            text, call = sample(rng, split)
-            if plain(text) not in seen:
-                seen.add(plain(text))
-                out.append(dict(text=text, call=text_of(call), split=split))
-                n -= 1
+            text, call, core = sample_core(rng, split)
+            if squash(text) in seen or split != "values" and (said.by(core) or said.by(text)):
+                continue
+            seen.add(squash(text))
+            out.append(dict(text=text, call=text_of(call), split=split))
+            if cores is not None:
+                cores.append(core)
+            n -= 1
     return out
+
+
+def check(path):
+    """The file is what this grammar makes; what the first split held out is held out; and no sentence of the file can
+    be said by a phrasing that either split trains (in the split of new values: none of 200,000 training samples)."""
+    cores = []
+    rows = heldout(cores=cores)
+    with open(path) as f:
+        assert [json.loads(line) for line in f] == rows, "the file is another one"
+    first = 0
+    for w in WISHES:
+        held, trained = divide(w["fn"], w["templates"])
+        assert set(held) <= set(w["held"]) and set(trained) <= set(w["seen"]) and not set(w["held"]) & set(w["seen"])
+        first += len(held)
+    said = Said(t for w in WISHES for t in w["seen"])
+    new = [(r, core) for r, core in zip(rows, cores) if r["split"] != "values"]
+    assert not any(said.by(core) or said.by(r["text"]) for r, core in new)
+    rng, texts = random.Random(12345), {squash(r["text"]) for r in rows}
+    made = sum(squash(sample(rng, noise=i % 2 == 0, rewording=i % 3 / 2)[0]) in texts for i in range(200000))
+    print(f"{len(rows)} sentences; {sum(len(w['held']) for w in WISHES)} phrasings held out, {first} of them since the first split; "
+          f"{len(new)} sentences of held-out phrasings, none of which one of {len(said.patterns)} training phrasings can say; "
+          f"{made} of 200,000 training sentences in the set")
+    assert not made
 
 
 def main():
@@ -1621,8 +1831,11 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--stats", action="store_true", help="print the size of the grammar instead")
     p.add_argument("--write-heldout", metavar="FILE", help="write the held-out set (JSON lines) instead")
+    p.add_argument("--check", metavar="FILE", help="prove that no training phrasing says a sentence of this held-out set")
     a = p.parse_args()
-    if a.stats:
+    if a.check:
+        check(a.check)
+    elif a.stats:
         print(f"{len({w['fn'] for w in WISHES})} functions, {len(WISHES)} wishes, {sum(len(w['seen']) for w in WISHES)} training phrasings, "
               f"{sum(len(w['held']) for w in WISHES)} held out")
     elif a.write_heldout:

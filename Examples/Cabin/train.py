@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+import from_gguf
 import grammar
 import tokenizer as tok_
 from model import Cabin
@@ -41,10 +42,10 @@ def pad(rows):
     return ids, mask
 
 
-def batches(tok, rng, tokens, dialogues):
-    """Endless batches of about `tokens` tokens of similar length."""
+def batches(tok, rng, tokens, make):
+    """Endless batches of about `tokens` tokens of similar length; make() -> the turns of one sample."""
     while True:
-        rows = [encode(tok, grammar.dialogue(rng) if rng.random() < dialogues else [grammar.sample(rng)]) for _ in range(1200)]
+        rows = [encode(tok, make()) for _ in range(1200)]
         rows.sort(key=lambda r: len(r[0]))
         pool, part = [], []
         for row in rows:
@@ -135,6 +136,7 @@ def main():
     p.add_argument("--steps", type=int, default=980)
     p.add_argument("--tokens", type=int, default=3072, help="per step, padding included")
     p.add_argument("--dialogues", type=float, default=0.04, help="share of two-turn samples")
+    p.add_argument("--rewording", type=float, default=0.0, help="share of the samples with some words dropped, added or replaced")
     p.add_argument("--lr", type=float, default=3e-3, help="AdamW: embedding, output, router, norms, gates")
     p.add_argument("--lr-muon", type=float, default=0.02, help="Muon: matrices of the layers")
     p.add_argument("--warmup", type=int, default=60)
@@ -144,6 +146,7 @@ def main():
     p.add_argument("--every", type=float, default=240, help="seconds between checkpoints")
     p.add_argument("--limit", type=float, default=0, help="stop after so many minutes (0: never)")
     p.add_argument("--bf16", action="store_true", help="products of matrices in bfloat16 (weights stay float32)")
+    p.add_argument("--init", metavar="FILE", help="start from the weights and the tokenizer of this GGUF instead of from nothing")
     p.add_argument("--resume", action="store_true", help="go on from DIR/resume.pt")
     a = p.parse_args()
 
@@ -152,9 +155,11 @@ def main():
     torch.manual_seed(a.seed)
     path = os.path.join(a.dir, "tokenizer.json")
     if not os.path.exists(path):
-        tok_.build().save(path)
+        (from_gguf.tokenizer(a.init) if a.init else tok_.build()).save(path)
     tok = Tokenizer.from_file(path)
     net = Cabin(tok.get_vocab_size())
+    if a.init:
+        net.load_state_dict(from_gguf.state(a.init))
     opts = optimizers(net, a.lr, a.lr_muon)
     rates = [[g["lr"] for g in o.param_groups] for o in opts]
     start = 0
@@ -166,7 +171,7 @@ def main():
             o.load_state_dict(s)
         start = state["step"]
     rng = random.Random(a.seed * 1000003 + start)
-    stream = batches(tok, rng, a.tokens, a.dialogues)
+    stream = batches(tok, rng, a.tokens, lambda: grammar.dialogue(rng) if rng.random() < a.dialogues else [grammar.sample(rng, rewording=a.rewording)])
     watch = grammar.heldout((100, 200, 100), seed=99)   # for the log only; the real held-out set has another seed
     log = open(os.path.join(a.dir, "log.txt"), "a")
     began = last = time.time()

@@ -7,6 +7,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelSession
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -28,6 +29,7 @@ enum GenerateArguments {
     g.sampling = try sampling(o)
     g.biases = try biases(o)
     g.drafts = try drafts(o)
+    if let grammar = o.grammar { g.grammar = try GrammarArguments.object(grammar) }
     if Int(o.stop_count) > Session.stopsMax {
       throw Failure(.argument, "stop_count is \(o.stop_count); the limit is \(Session.stopsMax)")
     }

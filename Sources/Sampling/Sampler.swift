@@ -21,6 +21,11 @@ package struct Sampler {
     package let token: Int32
     /// Natural log of the token's probability before any filter: log softmax of the raw logits.
     package let logProbability: Float
+
+    package init(token: Int32, logProbability: Float) {
+      self.token = token
+      self.logProbability = logProbability
+    }
   }
 
   struct Seen: BitwiseCopyable {

@@ -135,6 +135,7 @@ extension Session {
 
   /// Gives the slots back, before the session ends. The caller has the engine's turn.
   package mutating func releaseAdapters() {
+    releaseGrammar()
     count(-1)
     adapterCell[0] = AdapterSet()
   }

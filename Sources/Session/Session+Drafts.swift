@@ -74,8 +74,14 @@ extension Session {
     return list.count
   }
 
-  /// What the answer's grammar leaves no choice about.
-  private func addForced(_ list: inout DraftList) {}
+  /// What the answer's grammar leaves no choice about, as the tokenizer would write it. Uses the
+  /// model's scratch: the caller has the engine's turn.
+  private mutating func addForced(_ list: inout DraftList) {
+    if list.isFull || generation?.options.grammar == nil { return }
+    let room = Buffer(base: tokens + tokenCount, count: list.countMax)
+    guard let n = try? forcedTokens(into: room) else { return }
+    for i in 0..<n { list.append(room[i], kind: Drafts.forcedKind) }
+  }
 
   /// What has followed before.
   private mutating func look(_ list: inout DraftList) {
@@ -162,6 +168,7 @@ extension Session {
     marks.forget(beyond: position)
     last = .text
     drafts.learned = min(drafts.learned, tokenCount)
+    marks.forget(beyond: position)
   }
 
   private func isTurnEnd(_ token: Int32) -> Bool {

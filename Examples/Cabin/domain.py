@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""A domain beside the car's own: the wishes of one adapter, in the notation and with the split of grammar.py.
+
+A domain has tables: {name: {value: "spoken one way|or another"}}. {name} in a phrasing is filled from the
+table, and the value is an argument of the call. Of every wish about one phrasing in six is held out; of the
+tables called open (places, names, numbers) also about one value in eight per function.
+"""
+import argparse
+import importlib
+import json
+import random
+import re
+
+import grammar
+from grammar import FIX_HELD, FIX_TRAIN, SLOT, divide, expand, finish, pick, say_percent, text_of, wrap
+
+
+class Domain:
+    def __init__(self, name, tables, open_tables=(), base_refuses=""):
+        """base_refuses: a regular expression that finds, among the base's phrasings of things it refuses, those
+        that this domain knows (or comes near to)."""
+        self.name, self.tables, self.open, self.wishes = name, tables, set(open_tables) | {"percent"}, []
+        self.base_refuses = re.compile(base_refuses)
+
+    def wish(self, fn, args, text, weight=1.0):
+        """args: (name, value) pairs in the order of the call; "$table" is drawn from a table, "$percent" a number."""
+        templates = list(dict.fromkeys(t.strip() for t in text.strip().splitlines() if t.strip()))
+        held, seen = divide(fn, templates)
+        self.wishes.append(dict(fn=fn, args=args, held=held, seen=seen, weight=weight))
+
+    def draw(self, w, rng):
+        v = {}
+        for name, src in w["args"]:
+            if src == "$percent":
+                v[name] = rng.choice([rng.randrange(0, 101, 5), rng.randrange(10, 91, 10), rng.randint(1, 100)])
+            elif isinstance(src, str) and src.startswith("$"):
+                v[name] = rng.choice(list(self.tables[src[1:]]))
+            else:
+                v[name] = src
+        return v
+
+    def held_value(self, w, v):
+        return any(grammar._hash("value", w["fn"], v[name]) % 8 == 0 for name, src in w["args"] if isinstance(src, str) and src[1:] in self.open and src[0] == "$")
+
+    def say(self, slot, w, v, rng):
+        for name, src in w["args"]:
+            if src == "$" + slot:
+                return say_percent(v[name], rng) if slot == "percent" else pick(self.tables[slot][v[name]], rng)
+        return pick(rng.choice(list(self.tables[slot].values())), rng)
+
+    def one(self, rng, split):
+        while True:
+            w = rng.choices(self.wishes, [w["weight"] for w in self.wishes])[0]
+            template = rng.choice(w["held" if split in ("phrasing", "both") else "seen"])
+            v = self.draw(w, rng)
+            if self.held_value(w, v) == (split in ("values", "both")):
+                return w, v, expand(template.lstrip("~"), rng), template.startswith("~")
+
+    def sample(self, rng, split="train", noise=True):
+        """-> text, call, the phrasing alone"""
+        w, v, template, statement = self.one(rng, split)
+        held = split in ("phrasing", "both")
+        call = {"name": w["fn"], "arguments": v}
+
+        def fill(values, slot=None, other=None):
+            return SLOT.sub(lambda m: self.say(m[1], w, other if m[1] == slot else values, rng), template)
+
+        slots = [s for s in SLOT.findall(template) if any(src == "$" + s for _, src in w["args"])]
+        if slots and rng.random() < 0.08:
+            slot = rng.choice(slots)
+            other = self.draw(w, rng)
+            if other != v and not self.held_value(w, other):
+                core = fill(v, slot, other)
+                fix = rng.choice(FIX_HELD if held and rng.random() < 0.4 else FIX_TRAIN)
+                a = re.sub(r",? please$", "", wrap(core, statement, held, rng))
+                return finish(fix.format(a=a, b=self.say(slot, w, v, rng)), rng, noise), call, core
+        core = fill(v)
+        return finish(wrap(core, statement, held, rng), rng, noise), call, core
+
+    def patterns(self, templates):
+        """What phrasings of this domain can say, as grammar.Said understands it."""
+        for name, table in self.tables.items():
+            grammar.SLOTS[name] = grammar.pattern("(" + "|".join(table.values()) + ")")
+        return grammar.Said(templates)
+
+    def base(self, rng, split="train"):
+        """A request of the base model's own kind, or one that both refuse."""
+        while True:
+            text, call, core = grammar.sample_core(rng, split)
+            if call["arguments"].get("reason") != "unsupported" or not self.base_refuses.search(core):
+                return text, call
+
+    def mixed(self, rng, share):
+        """-> (text, call) for training: of the base with the given probability."""
+        return self.base(rng) if rng.random() < share else self.sample(rng)[:2]
+
+    def heldout(self, per_split, base=0, seed=grammar.SEED + 2):
+        """[{text, call, split}]: this domain's, and so many requests of the base's held-out kind (split "base")."""
+        rng, out = random.Random(seed), []
+        said = self.patterns([t for w in self.wishes for t in w["seen"]])
+        seen = {grammar.squash(self.sample(rng)[0]) for _ in range(30000)}
+        open_ = any(isinstance(src, str) and src[1:] in self.open for w in self.wishes for _, src in w["args"])
+        for split, n in per_split.items():
+            while n and (open_ or split == "phrasing"):
+                text, call, core = self.sample(rng, split)
+                if grammar.squash(text) in seen or split != "values" and (said.by(core) or said.by(text)):
+                    continue
+                seen.add(grammar.squash(text))
+                out.append(dict(text=text, call=text_of(call), split=split))
+                n -= 1
+        while base:
+            text, call = self.base(rng, rng.choice(("values", "phrasing", "phrasing", "both")))
+            out.append(dict(text=text, call=text_of(call), split="base"))
+            base -= 1
+        return out
+
+
+PER_SPLIT = {"values": 80, "phrasing": 240, "both": 80}
+
+
+def load(name):
+    return importlib.import_module("grammar_" + name).DOMAIN
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("domain", choices=["navigation", "media", "phone"])
+    p.add_argument("--split", default="train", choices=["train", "values", "phrasing", "both"])
+    p.add_argument("--count", type=int, default=20, help="how many samples to print")
+    p.add_argument("--stats", action="store_true", help="print the size of the grammar instead")
+    p.add_argument("--write-heldout", metavar="FILE", help="write the held-out set (JSON lines) instead")
+    a = p.parse_args()
+    d = load(a.domain)
+    if a.stats:
+        print(f"{len({w['fn'] for w in d.wishes})} functions, {len(d.wishes)} wishes, {sum(len(w['seen']) for w in d.wishes)} training phrasings, "
+              f"{sum(len(w['held']) for w in d.wishes)} held out")
+    elif a.write_heldout:
+        with open(a.write_heldout, "w") as f:
+            for row in d.heldout(PER_SPLIT, 100):
+                f.write(json.dumps(row, ensure_ascii=False) + "\n")
+    else:
+        rng = random.Random(1)
+        for _ in range(a.count):
+            text, call = d.sample(rng, a.split)[:2]
+            print(f"{text}\n    {text_of(call)}")
+
+
+if __name__ == "__main__":
+    main()
