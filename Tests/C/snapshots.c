@@ -2,7 +2,8 @@
  * refusal has its status and leaves the session as it was; snapshots that are cut, damaged or forged
  * never do worse than that; files are replaced whole.
  *
- *   snapshots MODEL OTHER...      kimi-kq-tiny, whose tensors' names and shapes are used, and others
+ *   snapshots MODEL OTHER [MORE...]      kimi-kq-tiny, whose tensors' names and shapes are used, and
+ *                                        others; more models, more mutations
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -667,7 +668,7 @@ int main(int argc, char **argv) {
       goes_on(argv[i], threads, threads == 1 ? 0 : 4, i == 1);
   marks(argv[1]);
   refusals(argv[1], argc > 2 ? argv[2] : argv[1]);
-  mutations(argv[1], 3000);
+  mutations(argv[1], argc > 3 ? 3000 : 300);
   adapters(argv[1]);
   files(real);
   rmdir(directory);
