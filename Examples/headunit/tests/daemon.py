@@ -22,7 +22,7 @@ TOKEN = "a-token-for-tests-only"
 
 DEPLOYMENT = {
     "engine": {"threads": 1},
-    "models": {"cabin": {"path": MODEL}},
+    "models": {"cabin": {"path": MODEL, "grammar_bytes": "8 MiB"}},
     "sessions": {name: {"model": "cabin", "context_tokens": 1536, "marks": 1, **({"tools": TOOLS} if name == "a" else {})}
                  for name in "abcd"},
 }
