@@ -276,6 +276,9 @@ typedef struct lintel_generate_options {
 #define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
                                   since its creation: lintel_session_reset keeps this memory */
 #define LINTEL_DRAFT_MODEL 2u  /* the session's draft session: lintel_session_set_draft */
+#define LINTEL_DRAFT_PREDICTOR 4u /* the multi-token-prediction block of a Qwen3.5 file that has one.
+                                     Its cache is part of cache_bytes. Text that was restored or was
+                                     read by lintel_step_many silences it until the next reset */
 #define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
 #define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 

@@ -117,6 +117,7 @@ def main():
         _, _, run = torch_pass(o)
         print(peak(run) - before)
         return
+    sys.stdout.reconfigure(line_buffering=True)
     model, x, torch_run = torch_pass(o)
     np.save(os.path.join(o.folder, "input.npy"), x.numpy())
     onnx = export(o, model, x)

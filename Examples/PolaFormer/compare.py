@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -88,6 +89,7 @@ def main():
     for path, pixels in zip(paths, pictures):
         save(path, pixels)
     threads = ("-t", str(o.threads))
+    sys.stdout.reconfigure(line_buffering=True)
     for name, make in models(o.authors).items():
         model, files = prepare(o.folder, name, make)
         features, logits = reference.outputs(model, np.stack(pictures[:o.few]))

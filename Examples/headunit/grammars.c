@@ -32,7 +32,6 @@ static void write_tools(uint64_t tools, struct text *out) {
 }
 
 static void compile(struct entry *entry) {
-#ifdef LINTEL_GRAMMAR_TOOLS
   lintel_grammar_options options = LINTEL_GRAMMAR_OPTIONS_INIT;
   lintel_error error = LINTEL_ERROR_INIT;
   struct text text = {0};
@@ -44,10 +43,6 @@ static void compile(struct entry *entry) {
     journal(JOURNAL_WARNING, "answers of %s are not held to its tools: %s",
             models.models[entry->model].name, error.message);
   text_free(&text);
-#else
-  (void)entry;
-  (void)write_tools;
-#endif
 }
 
 /* A free entry, or the one that was used longest ago of those that no generation uses. */
@@ -58,7 +53,7 @@ static struct entry *take_entry(void) {
       if (!entries[i].is_known) return &entries[i];
       if (entries[i].used_ns < oldest->used_ns) oldest = &entries[i];
     }
-    if (!oldest->grammar) {
+    if (lintel_grammar_destroy(oldest->grammar) == LINTEL_OK) {
       memset(oldest, 0, sizeof *oldest);
       return oldest;
     }

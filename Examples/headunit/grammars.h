@@ -6,10 +6,6 @@
 
 #include "lintel.h"
 
-#ifndef LINTEL_GRAMMAR_TOOLS
-typedef struct lintel_grammar lintel_grammar;
-#endif
-
 /* A grammar for these tools of the model (a bit each), compiled when it is first wanted and then
  * kept. NULL if the model has no memory for it: then answers are as the model writes them. */
 const lintel_grammar *grammars_for(uint32_t model, uint64_t tools);

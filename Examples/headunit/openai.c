@@ -343,12 +343,16 @@ bool application_may_use(const struct application *application, const char *mode
   return false;
 }
 
+void openai_write_model(struct text *out, const char *name) {
+  text_format(out, "{\"id\":\"%s\",\"object\":\"model\",\"created\":0,\"owned_by\":\"lintel\"}",
+              name);
+}
+
 static void write_model(struct text *out, const struct application *application,
                         const char *name) {
   if (!application_may_use(application, name)) return;
   if (out->bytes[out->count - 1] != '[') text_add(out, ",", 1);
-  text_format(out, "{\"id\":\"%s\",\"object\":\"model\",\"created\":0,\"owned_by\":\"lintel\"}",
-              name);
+  openai_write_model(out, name);
 }
 
 void openai_write_models(struct text *out, const struct application *application) {

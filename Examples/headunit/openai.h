@@ -56,6 +56,7 @@ bool openai_failed(const struct work *work, struct api_error *error);
 
 /* GET /v1/models for an application. */
 void openai_write_models(struct text *out, const struct application *application);
+void openai_write_model(struct text *out, const char *name);
 bool application_may_use(const struct application *application, const char *model);
 
 #endif

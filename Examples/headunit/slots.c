@@ -253,10 +253,8 @@ static lintel_status begin_generation(const struct slot *slot, struct work *work
     options.stops = (const char *const *)work->stops;
     options.stop_count = work->stop_count;
   }
-#ifdef LINTEL_GRAMMAR_TOOLS
   if (work->must_call && models.tools)
     options.grammar = grammars_for(work->model, work->tools ? work->tools : models_all_tools());
-#endif
   if (work->ignore_end) options.flags |= LINTEL_GENERATE_IGNORE_END;
   return lintel_session_begin(slot->place->session, &options, on_event, (void *)(uintptr_t)slot,
                               error);

@@ -81,18 +81,26 @@ extension Reader {
         session.tools = textFile(m, p, isTools: true)
       } else if m.key == "tools_in_system" {
         session.isToolsInSystem = flag(m, p) ?? false
+      } else if m.key == "must_call_tool" {
+        session.mustCallPlace = p
+        session.mustCall = flag(m, p) ?? false
       } else {
         unknown(
           p,
-          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, draft_session, marks, adapters, system, system_file, tools, tools_in_system and sampling"
+          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, draft_session, marks, adapters, system, system_file, tools, tools_in_system, must_call_tool and sampling"
         )
       }
     }
     if item.member("system") != nil && item.member("system_file") != nil {
       problems.report(place, .value, "system and system_file say the same thing: keep one")
     }
-    if session.isToolsInSystem && item.member("tools") == nil {
-      problems.report(place, .missing, "the key tools is missing, but tools_in_system is true")
+    if item.member("tools") == nil {
+      if session.isToolsInSystem {
+        problems.report(place, .missing, "the key tools is missing, but tools_in_system is true")
+      }
+      if session.mustCall {
+        problems.report(place, .missing, "the key tools is missing, but must_call_tool is true")
+      }
     }
   }
 

@@ -206,12 +206,12 @@ enum TokenTile {
       var i = 0
       while i < width {
         let v = w[i]
-        s0 = lt_fma_all(v, x[i], s0)
-        s1 = lt_fma_all(v, x1[i], s1)
-        s2 = lt_fma_all(v, x2[i], s2)
-        s3 = lt_fma_all(v, x3[i], s3)
-        s4 = lt_fma_all(v, x4[i], s4)
-        s5 = lt_fma_all(v, x5[i], s5)
+        s0 = lt_fma_at(v, x + i, s0)
+        s1 = lt_fma_at(v, x1 + i, s1)
+        s2 = lt_fma_at(v, x2 + i, s2)
+        s3 = lt_fma_at(v, x3 + i, s3)
+        s4 = lt_fma_at(v, x4 + i, s4)
+        s5 = lt_fma_at(v, x5 + i, s5)
         i &+= 1
       }
       lt_store_floats(y, s0)
@@ -229,10 +229,10 @@ enum TokenTile {
       var i = 0
       while i < width {
         let v = w[i]
-        s0 = lt_fma_all(v, x[i], s0)
-        s1 = lt_fma_all(v, x1[i], s1)
-        s2 = lt_fma_all(v, x2[i], s2)
-        s3 = lt_fma_all(v, x3[i], s3)
+        s0 = lt_fma_at(v, x + i, s0)
+        s1 = lt_fma_at(v, x1 + i, s1)
+        s2 = lt_fma_at(v, x2 + i, s2)
+        s3 = lt_fma_at(v, x3 + i, s3)
         i &+= 1
       }
       lt_store_floats(y, s0)
@@ -246,7 +246,7 @@ enum TokenTile {
       let p = x + r * xs
       var i = 0
       while i < width {
-        s = lt_fma_all(w[i], p[i], s)
+        s = lt_fma_at(w[i], p + i, s)
         i &+= 1
       }
       lt_store_floats(y + r * ys, s)

@@ -69,6 +69,8 @@ struct GatedPrepareJob: ParallelJob {
   var values: Floats
   var queries: Floats
   var cache: CacheRows
+  /// No queries, and no rows before position 0.
+  var isKeysOnly = false
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -80,7 +82,7 @@ struct GatedPrepareJob: ParallelJob {
     var table = InlineArray<512, Float>(repeating: 0)
     withUnsafeMutablePointer(to: &table) { table in
       let floats = UnsafeMutableRawPointer(table).assumingMemoryBound(to: Float.self)
-      for t in share(rows, part: part, parts: parts) { row(t, floats) }
+      for t in share(rows, part: part, parts: parts) where position + t >= 0 { row(t, floats) }
     }
   }
 
@@ -89,7 +91,7 @@ struct GatedPrepareJob: ParallelJob {
     let keyTotal = m.headsKV * m.width
     let rotary = Rotary(
       position: position + t, width: m.rotary, base: m.frequencyBase, table: table)
-    for h in 0..<m.heads {
+    for h in 0..<(isKeysOnly ? 0 : m.heads) {
       let q = queries + (t * m.heads + h) * m.width
       Norm.rms(
         both + (t * m.heads + h) * 2 * m.width, m.queryNorm, m.epsilon, m.width, into: q)

@@ -153,6 +153,17 @@ package struct Sampler {
     return Choice(token: token, logProbability: Float(min(Double(raw) - logTotal, 0)))
   }
 
+  /// The likeliest token, whatever the options.
+  package func likeliest(_ logits: Buffer<Float>) throws(Failure) -> Choice {
+    try check(logits, nil)
+    let top = clean(logits)
+    if top == -.infinity {
+      throw Failure(.state, "no logit is a number above minus infinity")
+    }
+    return Choice(
+      token: first(logits, top), logProbability: Float(-Elementary.log(total(logits, below: top))))
+  }
+
   private func check(_ logits: Buffer<Float>, _ mask: Buffer<UInt64>?) throws(Failure) {
     if logits.count != vocabularyCount {
       throw Failure(

@@ -78,9 +78,10 @@ package struct DraftGate: BitwiseCopyable {
     }
     sincePlain += 1
     if plainNs == 0 || rows > DraftGate.rowsMax { return }
-    let ratio = max(ns / plainNs, 1)
-    let old = costs[rows]
-    costs[rows] = old == 0 ? ratio : old + (min(ratio, 2 * old) - old) / 8
+    // One pass that something else held up must not close the gate.
+    let old = cost(rows: rows)
+    let ratio = min(max(ns / plainNs, 1), 1.5 * old)
+    costs[rows] = old + (ratio - old) / 6
   }
 
   /// A draft of that kind was right, or was not.

@@ -186,6 +186,7 @@ extension Session {
       forward?.logits(into: places)
     }
     if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    readPredictor()
     endPass()
   }
 

@@ -66,8 +66,9 @@ extension Session {
     if !choice.isUngated && isMeasured {
       list.cut(to: drafts.gate.choose(list.kinds, list.count))
     }
-    // A draft session takes passes of its own: not while others wait for theirs.
+    // These take passes of their own: not while others wait for theirs.
     if choice.usesModel && isMeasured { consult(&list, isUngated: choice.isUngated) }
+    if choice.usesPredictor && isMeasured { predict(&list, isUngated: choice.isUngated) }
     for i in 0..<list.count { tokens[tokenCount + i] = list.tokens[i] }
     drafts.list = list
     figures.drafted += list.count
@@ -119,9 +120,7 @@ extension Session {
     let isRight = drafts.list.tokens[i] == tokens[position]
     let kind = drafts.list.kinds[i]
     drafts.gate.judged(kind: kind, isRight)
-    if kind > Drafts.modelKind && kind <= Drafts.modelKind + 4 {
-      drafts.gate.judged(kind: Drafts.modelKind, isRight)
-    }
+    if let source = Drafts.source(of: kind) { drafts.gate.judged(kind: source, isRight) }
     if !isRight {
       stateCell[0].dropLead()
       return false

@@ -72,6 +72,7 @@ package struct Session {
   var sampler: Sampler
   var text: TextStage
   var drafts: Drafts
+  var prediction: Prediction
   var generation: Generation?
   package internal(set) var last: Fed = .nothing
   /// The assistant's turn was opened and not ended by the model.
@@ -144,6 +145,8 @@ package struct Session {
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
     text = try TextStage(&arena, tokens: options.drafts.records)
+    prediction = try Prediction(
+      &arena, m.model, context: context, state.cacheFormat, options.drafts, report: &report)
     drafts = try Drafts(&arena, options.drafts)
     marks = try Marks(&arena, d, context: context, count: options.marks)
     if !arena.isMeasuring {

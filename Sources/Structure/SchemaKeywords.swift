@@ -69,9 +69,9 @@ enum Keyword: Int {
   }
 }
 
-/// JSON types. (Not an OptionSet, whose literals are arrays.)
+/// Not an OptionSet: its array literals would drag Array into the engine.
 struct TypeSet: Equatable {
-  private(set) var rawValue: UInt8
+  var rawValue: UInt8
   static var null: TypeSet { TypeSet(rawValue: 1) }
   static var boolean: TypeSet { TypeSet(rawValue: 2) }
   static var integer: TypeSet { TypeSet(rawValue: 4) }
@@ -82,14 +82,12 @@ struct TypeSet: Equatable {
   static var object: TypeSet { TypeSet(rawValue: 64) }
   static var all: TypeSet { TypeSet(rawValue: 127) }
 
-  init(rawValue: UInt8) { self.rawValue = rawValue }
-
   var isEmpty: Bool { rawValue == 0 }
-  mutating func formUnion(_ other: TypeSet) { rawValue |= other.rawValue }
   func contains(_ other: TypeSet) -> Bool { rawValue & other.rawValue == other.rawValue }
-  func intersection(_ other: TypeSet) -> TypeSet { TypeSet(rawValue: rawValue & other.rawValue) }
-  func isDisjoint(with other: TypeSet) -> Bool { rawValue & other.rawValue == 0 }
   func isSubset(of other: TypeSet) -> Bool { other.contains(self) }
+  func isDisjoint(with other: TypeSet) -> Bool { rawValue & other.rawValue == 0 }
+  func intersection(_ other: TypeSet) -> TypeSet { TypeSet(rawValue: rawValue & other.rawValue) }
+  mutating func formUnion(_ other: TypeSet) { rawValue |= other.rawValue }
 }
 
 struct SchemaKeywords {

@@ -8,7 +8,7 @@ import LintelWeights
 
 package struct ImageWorkspace: BitwiseCopyable {
   /// Intermediate floats of a chunk, roughly.
-  static var chunkFloats: Int { 256 << 10 }
+  static var chunkFloats: Int { 512 << 10 }
 
   package let inputHeight: Int
   package let inputWidth: Int

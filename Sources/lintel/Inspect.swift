@@ -129,7 +129,7 @@ struct Plan: ParsableCommand {
       "scratch": m.scratch_bytes, "state": m.state_bytes, "cache": m.cache_bytes,
       "session": m.session_bytes, "total": m.total_bytes, "weights": m.weights_bytes,
     ]
-    if m.grammar_bytes > 0 { object["grammars"] = m.grammar_bytes }
+    if m.grammar_bytes > 0 { object["grammar"] = m.grammar_bytes }
     if m.deployment_bytes > 0 {
       object["deployment"] = m.deployment_bytes
       object["transient"] = m.transient_bytes
@@ -145,11 +145,11 @@ struct Plan: ParsableCommand {
     line("engine", m.engine_bytes, "bookkeeping, worker threads and their stacks")
     line("model", m.model_bytes, "tensor directory, layers, vocabulary index")
     if m.adapter_bytes > 0 { line("adapters", m.adapter_bytes, "slots and scratch of adapters") }
-    if m.grammar_bytes > 0 { line("grammars", m.grammar_bytes, "memory for grammars") }
     line("scratch", m.scratch_bytes, "activations of the largest chunk")
     line("state", m.state_bytes, "recurrent states and convolution histories")
     line("cache", m.cache_bytes, "attention caches")
     line("session", m.session_bytes, "tokens, logits, sampler, text")
+    if m.grammar_bytes > 0 { line("grammars", m.grammar_bytes, "what answers must fit") }
     if m.deployment_bytes > 0 { line("deployment", m.deployment_bytes, "names, prompts, tools") }
     line("total", m.total_bytes, "the smallest budget that works")
     line("weights", m.weights_bytes, "mapped read-only, not part of the total")

@@ -116,12 +116,22 @@ static void remove_work(void) {
 
 static uint64_t sum(const lintel_memory *m) {
   return m->engine_bytes + m->model_bytes + m->scratch_bytes + m->state_bytes + m->cache_bytes +
-         m->session_bytes + m->adapter_bytes + m->deployment_bytes;
+         m->session_bytes + m->adapter_bytes + m->grammar_bytes + m->deployment_bytes;
 }
 
 static void count_problem(void *user, const lintel_problem *problem) {
   CHECK(problem->struct_size == sizeof *problem && problem->status < 0 && problem->sentence[0]);
   ++*(int *)user;
+}
+
+static int32_t append(void *user, const lintel_event *event) {
+  char *answer = user;
+  const size_t n = strlen(answer);
+  if (n + event->text_bytes < 1024) {
+    memcpy(answer + n, event->text, event->text_bytes);
+    answer[n + event->text_bytes] = 0;
+  }
+  return LINTEL_CONTINUE;
 }
 
 /* The whole of full.json, by name and by index. */
@@ -212,6 +222,15 @@ static void full(void) {
   CHECK(lintel_deployment_session(d, "guest", &session, NULL) == LINTEL_OK);
   CHECK(lintel_session_position(session, &position) == LINTEL_OK && position.pending_tokens == 0);
   CHECK(lintel_deployment_generate_options(d, "guest", &o, NULL) == LINTEL_OK && !o.stops);
+
+  /* The passenger's answers are calls of the tools, whatever the model. */
+  lintel_generate_options call = LINTEL_GENERATE_OPTIONS_INIT;
+  char answer[1024] = "";
+  CHECK(lintel_deployment_generate_options(d, "passenger", &call, NULL) == LINTEL_OK);
+  CHECK(call.grammar && call.max_tokens == 200);
+  CHECK(lintel_session_feed_message(passenger, LINTEL_ROLE_USER, "Louder!", 7, NULL) == LINTEL_OK);
+  CHECK(lintel_session_generate(passenger, &call, append, answer, NULL, &error) == LINTEL_DONE);
+  CHECK(!strncmp(answer, "{\"name\":", 8));
 
   /* The pilot's copilot is lent. */
   CHECK(lintel_deployment_session(d, "copilot", &session, NULL) == LINTEL_OK);

@@ -47,8 +47,6 @@ def rounded(model):
             w = through(w, gguf.GGMLQuantizationType.F16)
         elif name.endswith("weight") and "norm" not in name and "dwc" not in name:
             rows = convert.kernel_rows(w) if w.ndim == 4 else w
-            if "downsample" in name:  # blocks do not cross the four parts where the width is 32 or more
-                pass
             kind = gguf.GGMLQuantizationType.F16 if rows.shape[1] % 32 else gguf.GGMLQuantizationType.Q8_0
             rows = through(rows, kind)
             if w.ndim == 4:

@@ -17,7 +17,7 @@ import unittest
 import adapter
 from daemon import BINARY, MODEL, TOKEN, Daemon, raw_request, read_all
 
-LONG = {"ignore_eos": True, "max_tokens": 400}
+LONG = {"ignore_eos": True, "max_tokens": 1000}
 
 
 def in_background(function, *arguments, **more):
@@ -68,7 +68,7 @@ class Queue(unittest.TestCase):
 
     def test_limits_of_an_application(self):
         with Daemon({"applications": [{"name": "assistant", "token_file": "token", "max_queued": 1, "max_active": 1,
-                                       "requests_per_minute": 30}]}) as d:
+                                       "requests_per_minute": 30, "deadline_seconds": 120}]}) as d:
             active = in_background(d.chat, "hello", **LONG)
             self.assertTrue(d.wait_for(lambda: d.status()["active"] == 1))
             waiting = in_background(d.chat, "hello", **LONG)
