@@ -77,6 +77,8 @@ package struct JointSessions {
       guard statuses[i] == .more, let s = items[i] else { continue }
       left = s.pointee.loaded.pointee.options.chunk
       top = max(top, s.pointee.priority)
+      // What an earlier pass guessed is no part of this one.
+      if s.pointee.pending > 0 { s.pointee.drafts.list = DraftList(countMax: 0) }
     }
     for isPrompt in 0...1 {
       var level = top
