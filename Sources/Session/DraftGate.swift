@@ -24,6 +24,9 @@ package struct DraftGate: BitwiseCopyable {
   private var sincePlain = 0
   private var sinceDraft = 0
 
+  /// What a grammar forces cannot be wrong.
+  init() { acceptance[Drafts.forcedKind] = 1 }
+
   /// How many of the first `count` drafts to run; `kinds` says what each is. `each` is what drafting
   /// itself costs a token, in passes of one row.
   mutating func choose(

@@ -83,10 +83,11 @@ package struct ImageWorkspace: BitwiseCopyable {
             grids[i].height / s.reduction * (grids[i].width / s.reduction), s.width,
             "reduced tokens"))
       }
-      scratch = max(
-        scratch, GridResize.scratchFloats(side: side, channels: s.width),
-        s.window == 0
-          ? 0 : WindowAttentionJob.scratchFloats(side: s.window, headWidth: s.headWidth))
+      scratch = max(scratch, GridResize.scratchFloats(side: side, channels: s.width))
+      if s.window > 0 {
+        scratch = max(
+          scratch, WindowAttentionJob.scratchFloats(side: s.window, headWidth: s.headWidth))
+      }
     }
     first = try arena.carve(Float.self, tokens, "tokens")
     second = try arena.carve(Float.self, tokens, "tokens")
