@@ -122,9 +122,9 @@ static void model_arguments(host h) {
   o.struct_size = 3;
   REFUSED(lintel_model_open(h.engine, path, &o, &m, &error), S, "lintel_model_options");
   o.struct_size = sizeof o;
-  o.reserved[1] = 9;
+  o.reserved[0] = 9;
   REFUSED(lintel_model_open(h.engine, path, &o, &m, &error), R, "lintel_model_options");
-  o.reserved[1] = 0;
+  o.reserved[0] = 0;
   o.flags = 1u << 31;
   REFUSED(lintel_model_open(h.engine, path, &o, &m, &error), R, "flags");
   o.flags = 0;

@@ -46,9 +46,9 @@ def main():
     vocab = llama_cpp.llama_model_get_vocab(model)
     n = llama_cpp.llama_vocab_n_tokens(vocab)
     gbnf = llama_grammar.json_schema_to_gbnf(json.dumps(schema))
-    start = time.perf_counter()
+    start = time.thread_time()
     sampler = llama_cpp.llama_sampler_init_grammar(vocab, gbnf.encode(), b"root")
-    made = time.perf_counter() - start
+    made = time.thread_time() - start
     if not sampler:
         raise SystemExit("the grammar was refused")
     pieces = {}
@@ -68,9 +68,9 @@ def main():
                 for t in range(n):
                     data[t].id, data[t].logit, data[t].p = t, 0.0, 0.0
                 array = llama_cpp.llama_token_data_array(data=ctypes.cast(data, ctypes.POINTER(llama_cpp.llama_token_data)), size=n, selected=-1, sorted=False)
-                start = time.perf_counter()
+                start = time.thread_time()
                 llama_cpp.llama_sampler_apply(sampler, ctypes.byref(array))
-                times.append((time.perf_counter() - start) * 1e6)
+                times.append((time.thread_time() - start) * 1e6)
                 length = next(k for k in range(min(longest, len(text) - i), 0, -1) if text[i:i + k] in pieces)
                 token = pieces[text[i:i + length]]
                 if data[token].logit == float("-inf"):
