@@ -7,6 +7,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelSession
+import LintelStructure
 import LintelText
 import LintelWeights
 
