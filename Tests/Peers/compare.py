@@ -85,7 +85,8 @@ def busy_seconds():
 
 
 def summary(records):
-    out = {"memory_kb": max(w["private_kb"] for r in records for w in r.values() if "private_kb" in w)}
+    works = [w for r in records for w in r.values()]
+    out = {"memory_kb": max(w["private_kb"] for w in works if "private_kb" in w)}
     for work in records[0]:
         seconds = [r[work]["seconds"] for r in records]
         entry = dict(records[0][work], seconds=statistics.median(seconds), all_seconds=seconds)
@@ -100,7 +101,7 @@ def table(b):
     for model in BARS:
         if b.options.only not in (None, model):
             continue
-        for threads in (2, 1):
+        for threads in b.options.threads or (2, 1):
             r = b.alternate(model, threads, 2048, "decode:16:64", "prefill:512")
             rows.append({"model": model, "threads": threads, **r})
             say(table_text([rows[-1]], heading=False))
@@ -143,7 +144,8 @@ def lengths(b):
     rows = []
     for model in BARS:
         r = b.alternate(model, 2, 2048, "prefill:16", *words)
-        rows.append({"model": model, **{e: {n: r[e][f"prefill:{n}"]["rate"] for n in LENGTHS} for e in r}})
+        rates = {e: {n: r[e][f"prefill:{n}"]["rate"] for n in LENGTHS} for e in r}
+        rows.append({"model": model, **rates})
     return rows
 
 
@@ -153,7 +155,8 @@ def lengths_text(rows):
     for row in rows:
         for e in ENGINES:
             rates = {int(n): v for n, v in row[e].items()}
-            lines.append(f"| {row['model']}, {e} | " + " | ".join(f"{rates[n]:.4g}" for n in LENGTHS) + " |")
+            cells = " | ".join(f"{rates[n]:.4g}" for n in LENGTHS)
+            lines.append(f"| {row['model']}, {e} | {cells} |")
     return "\n".join(lines)
 
 
@@ -173,13 +176,14 @@ def rows(b):
 
 def rows_text(rows):
     counts = [1, 2, 3, 4, 5, 6, 8, 16]
-    lines = ["| time of a pass over n rows / over 1, n = | threads | " + " | ".join(map(str, counts)) + " |",
+    numbers = " | ".join(map(str, counts))
+    lines = [f"| time of a pass over n rows / over 1, n = | threads | {numbers} |",
              "| --- | --- |" + " --- |" * len(counts)]
     for row in rows:
         for e in ENGINES:
             c = {int(n): v for n, v in row[e].items()}
-            lines.append(
-                f"| {row['model']}, {e} | {row['threads']} | " + " | ".join(f"{c[n]:.2f}" for n in counts) + " |")
+            cells = " | ".join(f"{c[n]:.2f}" for n in counts)
+            lines.append(f"| {row['model']}, {e} | {row['threads']} | {cells} |")
     return "\n".join(lines)
 
 
@@ -192,8 +196,8 @@ def together(b):
             many = b.alternate(model, threads, 1024, f"sessions={count}", "together:32")
             out.append({
                 "model": model, "threads": threads, "sessions": count,
-                **{e: {"alone": one[e]["together:32"]["rate"], "together": many[e]["together:32"]["rate"]}
-                   for e in ENGINES}})
+                **{e: {"alone": one[e]["together:32"]["rate"],
+                       "together": many[e]["together:32"]["rate"]} for e in ENGINES}})
     return out
 
 
@@ -203,7 +207,8 @@ def together_text(rows):
     for row in rows:
         for e in ENGINES:
             a, t = row[e]["alone"], row[e]["together"]
-            lines.append(f"| {row['sessions']} | {row['threads']} | {e} | {a:.4g} | {t:.4g} | {t / a:.2f}x |")
+            lines.append(
+                f"| {row['sessions']} | {row['threads']} | {e} | {a:.4g} | {t:.4g} | {t / a:.2f}x |")
     return "\n".join(lines)
 
 
@@ -213,16 +218,17 @@ def adapters(b):
     for rank in (8, 16):
         file = b.work / f"{model}-lora{rank}.gguf"
         if not file.exists():
+            maker = [sys.executable, str(HERE / "make_models.py")]
             subprocess.run(
-                [sys.executable, str(HERE / "make_models.py"), "--adapter", b.model(model), str(rank), str(file)],
-                check=True)
+                [*maker, "--adapter", b.model(model), str(rank), str(file)], check=True)
         for threads in (2, 1):
-            without = b.alternate(model, threads, 1024, "decode:16:48", "prefill:512")
-            with_it = b.alternate(model, threads, 1024, f"adapter={file}", "decode:16:48", "prefill:512")
+            works = ("decode:16:48", "prefill:512")
+            without = b.alternate(model, threads, 1024, *works)
+            with_it = b.alternate(model, threads, 1024, f"adapter={file}", *works)
             out.append({
                 "model": model, "threads": threads, "rank": rank,
-                **{e: {w: with_it[e][w]["seconds"] / without[e][w]["seconds"] - 1
-                       for w in ("decode:16:48", "prefill:512")} for e in ENGINES}})
+                **{e: {w: with_it[e][w]["seconds"] / without[e][w]["seconds"] - 1 for w in works}
+                   for e in ENGINES}})
     return out
 
 
@@ -232,21 +238,22 @@ def adapters_text(rows):
     for row in rows:
         for e in ENGINES:
             d, p = row[e]["decode:16:48"], row[e]["prefill:512"]
-            lines.append(f"| {row['rank']} | {row['threads']} | {e} | {100 * d:.1f} % | {100 * p:.1f} % |")
+            lines.append(
+                f"| {row['rank']} | {row['threads']} | {e} | {100 * d:.1f} % | {100 * p:.1f} % |")
     return "\n".join(lines)
 
 
 def kernels(b):
     """In-cache rates per core, read bandwidth, and what decode makes of them."""
     bench = str(ROOT / ".build/release/KernelBench")
-    text = subprocess.run(
-        [bench, "f32,q4_0,q8_0,q4_k,q6_k", "1024", "0.25", "1,4,64"], capture_output=True, text=True, check=True).stdout
+    text = output_of(bench, "f32,q4_0,q8_0,q4_k,q6_k", "1024", "0.25", "1,4,64")
     rates = {}
     for line in text.splitlines():
-        m = re.match(r"\s*(\w+)\s+(baseline|wide)\s+([\d.]+) \(([\d.]+)\)\s+([\d.]+) \(([\d.]+)\)\s+([\d.]+) \(([\d.]+)\)", line)
+        m = re.match(r"\s*(\w+)\s+(baseline|wide)" + 3 * r"\s+([\d.]+) \(([\d.]+)\)", line)
         if m:
-            rates.setdefault(m[1], {})[m[2]] = {"gb_per_s": float(m[3]), "gmac_4": float(m[6]), "gmac_64": float(m[8])}
-    bandwidth = json.loads(subprocess.run([str(b.work / "bandwidth")], capture_output=True, text=True, check=True).stdout)
+            rates.setdefault(m[1], {})[m[2]] = {
+                "gb_per_s": float(m[3]), "gmac_4": float(m[6]), "gmac_64": float(m[8])}
+    bandwidth = json.loads(output_of(str(b.work / "bandwidth")))
     decode = []
     for model in BARS:
         needed = weight_bytes(b.model(model))
@@ -258,9 +265,13 @@ def kernels(b):
             r = b.alternate(model, threads, 2048, "decode:16:64", engines=["lintel"])
             rate = r["lintel"]["decode:16:64"]["rate"]
             decode.append({
-                "model": model, "threads": threads, "bytes_per_token": sum(needed.values()), "rate": rate,
-                "ideal_rate": threads / ideal, "fraction": rate * ideal / threads})
+                "model": model, "threads": threads, "bytes_per_token": sum(needed.values()),
+                "rate": rate, "ideal_rate": threads / ideal, "fraction": rate * ideal / threads})
     return {"rates": rates, "bandwidth": bandwidth["gb_per_s"], "decode": decode}
+
+
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def weight_bytes(path):
@@ -294,12 +305,15 @@ def kernels_text(k):
     for kind, levels in k["rates"].items():
         for level, v in levels.items():
             lines.append(f"| {kind} {level} | {v['gb_per_s']} | {v['gmac_4']} | {v['gmac_64']} |")
-    lines += ["", "Sequential reads: %.1f GB/s with one thread, %.1f with two." % tuple(k["bandwidth"]), "",
-              "| decode | threads | MB of weights per token | tok/s | of what the in-cache rates would give |",
-              "| --- | --- | --- | --- | --- |"]
+    one, two = k["bandwidth"]
+    lines += [
+        "", f"Sequential reads: {one:.1f} GB/s with one thread, {two:.1f} with two.", "",
+        "| decode | threads | MB of weights per token | tok/s | of what in-cache rates would give |",
+        "| --- | --- | --- | --- | --- |"]
     for d in k["decode"]:
         lines.append(
-            f"| {d['model']} | {d['threads']} | {d['bytes_per_token'] / 1e6:.1f} | {d['rate']:.1f} | {100 * d['fraction']:.0f} % |")
+            f"| {d['model']} | {d['threads']} | {d['bytes_per_token'] / 1e6:.1f} | "
+            f"{d['rate']:.1f} | {100 * d['fraction']:.0f} % |")
     return "\n".join(lines)
 
 
@@ -375,25 +389,29 @@ def picture(d, path):
     def y(ms):
         return height - bottom - (height - bottom - 30) * ms / top
 
+    def text(at_x, at_y, anchor, colour, words):
+        out.append(
+            f'<text x="{at_x:.0f}" y="{at_y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>')
+
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
            'font-family="sans-serif" font-size="13">',
            f'<rect width="{width}" height="{height}" fill="white"/>',
            f'<path d="M{left} 30V{height - bottom}H{width - 20}" fill="none" stroke="#444"/>']
     for n in depths:
         label = "0" if n < 100 else f"{n // 1024}k"
-        out.append(f'<text x="{x(n):.0f}" y="{height - bottom + 18}" text-anchor="middle" fill="#444">{label}</text>')
+        text(x(n), height - bottom + 18, "middle", "#444", label)
     for k in range(5):
         ms = top * k / 4
-        out.append(f'<text x="{left - 6}" y="{y(ms) + 4:.0f}" text-anchor="end" fill="#444">{ms:.0f}</text>')
+        text(left - 6, y(ms) + 4, "end", "#444", f"{ms:.0f}")
         out.append(f'<path d="M{left} {y(ms):.1f}H{width - 20}" stroke="#ddd"/>')
     for e, colour in zip(ENGINES, ("#c2410c", "#475569")):
         points = " ".join(f"{x(n):.1f},{y(t):.1f}" for n, t in zip(depths, times[e]))
         out.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
         for n, t in zip(depths, times[e]):
             out.append(f'<circle cx="{x(n):.1f}" cy="{y(t):.1f}" r="3.5" fill="{colour}"/>')
-        out.append(f'<text x="{width - 24}" y="{y(times[e][-1]) - 9:.0f}" text-anchor="end" fill="{colour}">{e}</text>')
-    out.append(f'<text x="{left}" y="18" fill="#222">Milliseconds per decoded token, {d["model"]}, 2 threads</text>')
-    out.append(f'<text x="{(left + width - 20) / 2:.0f}" y="{height - 10}" text-anchor="middle" fill="#444">position in the conversation</text>')
+        text(width - 24, y(times[e][-1]) - 9, "end", colour, e)
+    text(left, 18, "start", "#222", f"Milliseconds per decoded token, {d['model']}, 2 threads")
+    text((left + width - 20) / 2, height - 10, "middle", "#444", "position in the conversation")
     out.append("</svg>")
     path.write_text("\n".join(out) + "\n")
 
@@ -422,10 +440,8 @@ def machine(b):
     wide = "AVX-512 VNNI" if "avx512_vnni" in info else "AVX2"
     mini = "kimi-linear-mini-q4_0"
     ready = {e: b.once(e, mini, 1, 64)["ready"] for e in ENGINES}
-    revision = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    python = subprocess.run(
-        [sys.executable, "-m", "pip", "show", "llama-cpp-python"], capture_output=True, text=True).stdout
+    revision = output_of("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD").strip()
+    python = output_of(sys.executable, "-m", "pip", "show", "llama-cpp-python")
     package = re.search(r"Version: (\S+)", python)
     return {
         "date": datetime.date.today().isoformat(),
@@ -445,6 +461,7 @@ def main():
     parser.add_argument("--output", default="results.json")
     parser.add_argument("--only", help="of the table: this model")
     parser.add_argument("--deepest", type=int, default=32768)
+    parser.add_argument("--threads", type=int, action="append", help="of the table: these alone")
     parser.add_argument("--patience", type=int, default=4, help="tries to run undisturbed")
     parser.add_argument("--pause", action="store_true")
     parser.add_argument("--report", action="store_true", help="only print the file")

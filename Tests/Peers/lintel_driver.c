@@ -130,6 +130,7 @@ int main(int argc, char **argv) {
   lintel_session_options so = LINTEL_SESSION_OPTIONS_INIT;
   lintel_memory plan = LINTEL_MEMORY_INIT;
   eo.threads = (uint32_t)atoi(argv[2]);
+  mo.chunk_tokens = 256;
   so.context_tokens = (uint32_t)atoi(argv[3]);
   if (adapter_path) {
     lintel_adapter_info info = {0};
@@ -152,6 +153,7 @@ int main(int argc, char **argv) {
     if (adapter_path) ok(lintel_session_set_adapters(sessions[i], &use, 1, &error));
   }
   double ready = now() - start;
+  choose_clock(atoi(argv[2]));
   lintel_model_info info = {0};
   info.struct_size = sizeof info;
   ok(lintel_model_get_info(model, &info));

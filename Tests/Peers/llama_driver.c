@@ -143,6 +143,7 @@ int main(int argc, char **argv) {
     if (llama_set_adapters_lora(context, &adapter, 1, &scale)) die("the adapter is refused");
   }
   double ready = now() - start;
+  choose_clock(atoi(argv[2]));
   vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(model));
   batch = llama_batch_init(BATCH, 0, 1);
   printf("{\"work\": \"ready\", \"engine\": \"llama.cpp\", \"version\": \"ggml %s, %s\", "
