@@ -54,7 +54,7 @@ ARM := build/aarch64
 ARM_TOOLS ?= aarch64-linux-gnu-
 ARM_HEADERS ?= /usr/aarch64-linux-gnu/include
 CJSON_HEADERS ?= /usr/include/cjson
-ARM_LAYERS := Core Weights Kernels Text Sampling Structure Model Session
+ARM_LAYERS := Core Weights Kernels Text Sampling Structure Model Vision Session
 ARM_SWIFTC = $(SWIFT)c -target aarch64-none-none-elf -swift-version 6 -O -wmo -parse-as-library \
   -enable-experimental-feature Embedded -package-name lintel -Xfrontend -function-sections \
   -Xfrontend -disable-stack-protector -I $(ARM) -I Include -I Sources/CPlatform \
@@ -112,12 +112,12 @@ test-aarch64: aarch64 $(ARM)/kernels
 # The head unit's daemon: libmicrohttpd and libcjson; libsystemd and libmosquitto where they are.
 HEADUNIT := Examples/headunit
 HEADUNIT_FILES := $(wildcard $(HEADUNIT)/*.c $(HEADUNIT)/*.h)
+HEADUNIT_SYSTEMD := $(wildcard /usr/include/systemd/sd-journal.h)
+HEADUNIT_MOSQUITTO := $(wildcard /usr/include/mosquitto.h)
 HEADUNIT_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Werror -IInclude \
-  $(shell pkg-config --exists libsystemd && echo -DLINTELD_SYSTEMD) \
-  $(shell pkg-config --exists libmosquitto && echo -DLINTELD_MOSQUITTO)
-HEADUNIT_LIBRARIES := build/liblintel.a -lmicrohttpd -lcjson \
-  $(shell pkg-config --exists libsystemd && echo -lsystemd) \
-  $(shell pkg-config --exists libmosquitto && echo -lmosquitto) -lm -lpthread
+  $(if $(HEADUNIT_SYSTEMD),-DLINTELD_SYSTEMD) $(if $(HEADUNIT_MOSQUITTO),-DLINTELD_MOSQUITTO)
+HEADUNIT_LIBRARIES := build/liblintel.a -lmicrohttpd -lcjson $(if $(HEADUNIT_SYSTEMD),-lsystemd) \
+  $(if $(HEADUNIT_MOSQUITTO),-lmosquitto) -lm -lpthread
 
 headunit: build/headunit/linteld
 

@@ -72,19 +72,26 @@ let package = Package(
     layer("Sampling", ["CPlatform", "LintelCore"]),
     layer("Structure", ["LintelCore", "LintelText"]),
     layer("Model", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
+    layer("Vision", ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels"]),
     layer(
       "Session",
       ["CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel", "LintelText",
-       "LintelSampling", "LintelStructure"]),
+       "LintelSampling", "LintelStructure", "LintelVision"]),
     layer(
       "Exports",
       ["CLintel", "CPlatform", "LintelCore", "LintelWeights", "LintelKernels", "LintelModel",
-       "LintelText", "LintelSampling", "LintelStructure", "LintelSession"]),
+       "LintelText", "LintelSampling", "LintelStructure", "LintelVision",
+       "LintelSession"]),
     // A client of the C functions, and in the archive a member of its own: it alone needs libcjson.
     .systemLibrary(
       name: "CcJSON", path: "Sources/CcJSON", pkgConfig: "libcjson",
       providers: [.apt(["libcjson-dev"])]),
     layer("Deployment", ["CLintel", "CPlatform", "CcJSON", "LintelCore", "LintelText"]),
+    .systemLibrary(
+      name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg62-turbo-dev"])]),
     // Ordinary Swift, for the tool only.
     .target(
       name: "LintelQuantise",
@@ -94,7 +101,8 @@ let package = Package(
     .executableTarget(
       name: "lintel",
       dependencies: [
-        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise",
+        "CLintel", "LintelExports", "LintelDeployment", "LintelCore", "LintelQuantise", "CPNG",
+        "CJPEG",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/lintel",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-Xcc", "-D_GNU_SOURCE=1"])]),
@@ -105,7 +113,11 @@ let package = Package(
     suite(
       "Kernels", ["CPlatform", "LintelCore", "LintelKernels"],
       exclude: ["gguf_vectors.py", "objects.sh"]),
-    suite("Parity", ["CLintel", "LintelExports"]),
+    suite(
+      "Parity",
+      ["CLintel", "LintelKernels", "LintelModel", "LintelSession", "LintelExports"]),
+    suite(
+      "Vision", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
     suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
   ]
 )

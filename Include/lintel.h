@@ -5,7 +5,9 @@
  *   engine    the budget: one block of memory, a pool of threads
  *     model     one memory-mapped GGUF file: weights, tokenizer. Immutable, shared by sessions;
  *               its adapter slots hold LoRA adapters, which sessions choose from
+ *       grammar   what an answer must fit: compiled for the model, shared by its sessions
  *       session   one conversation: recurrent state, attention cache, sampler. One timeline
+ *     image model   one GGUF file that sorts pictures into classes, and the buffers of one pass
  *
  * A complete program (without error handling):
  *
@@ -104,6 +106,14 @@ typedef int32_t lintel_status;
 #define LINTEL_ERR_KEY (-51)          /* a key that a configuration does not have */
 #define LINTEL_ERR_VALUE (-52)        /* a value of the wrong type, out of range, or naming nothing */
 #define LINTEL_ERR_HASH (-53)         /* a file is not the one whose SHA-256 was given */
+#define LINTEL_ERR_SCHEMA (-60)       /* a schema, tools file or grammar is malformed; needed is the
+                                         byte offset */
+#define LINTEL_ERR_KEYWORD (-61)      /* a schema asks for what is not supported; needed as above */
+#define LINTEL_ERR_UNSATISFIABLE (-62) /* nothing can satisfy the schema or grammar */
+#define LINTEL_ERR_GRAMMAR_SIZE (-63) /* a grammar goes beyond its limits or grammar_bytes */
+
+#define LINTEL_ERR_PICTURE (-70)      /* a picture's size or stride is impossible, or beyond a limit */
+#define LINTEL_ERR_INPUT_SIZE (-71)   /* an input that an image network or its buffers cannot take */
 
 /* What went wrong, in the caller's memory. Written on failure only. */
 typedef struct lintel_error {
@@ -127,6 +137,8 @@ const char *lintel_status_name(lintel_status status);
 typedef struct lintel_engine lintel_engine;
 typedef struct lintel_model lintel_model;
 typedef struct lintel_session lintel_session;
+typedef struct lintel_grammar lintel_grammar;
+typedef struct lintel_image_model lintel_image_model;
 
 /* ---- Options ---- */
 
@@ -169,10 +181,12 @@ typedef struct lintel_model_options {
   uint32_t adapter_slots;      /* places for adapters; default 0, at most 64 */
   uint32_t adapter_rank;       /* the greatest sum of the ranks of a session's adapters; default 64,
                                   at most 256. Sizes scratch memory */
-  uint64_t reserved[2];
+  uint64_t grammar_bytes;      /* memory for grammars; default 0, none. Holds a tree of all tokens
+                                  (about 40 bytes per token while it is built), then grammars */
+  uint64_t reserved[1];
 } lintel_model_options;
 #define LINTEL_MODEL_OPTIONS_INIT \
-  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, { 0, 0 } }
+  { (uint32_t)sizeof(lintel_model_options), 0, 0, 0, NULL, NULL, 0, 0, 0, 0, { 0 } }
 
 #define LINTEL_CACHE_AUTO 0 /* 8 bits beside quantised weights, else 32-bit floats */
 #define LINTEL_CACHE_F32 1
@@ -223,11 +237,12 @@ typedef struct lintel_generate_options {
   uint32_t flags;             /* LINTEL_GENERATE_... */
   uint32_t draft_tokens;      /* most guesses a pass; default and limit: the session's */
   uint32_t draft;             /* LINTEL_DRAFT_...; default: all sources, gated */
-  uint64_t reserved[3];
+  const lintel_grammar *grammar; /* what the answer must fit; NULL: anything */
+  uint64_t reserved[2];
 } lintel_generate_options;
 #define LINTEL_GENERATE_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, \
-    NULL, 0, 0, 0, 0, { 0, 0, 0 } }
+    NULL, 0, 0, 0, 0, NULL, { 0, 0 } }
 
 /* Do not end at the model's end-of-turn tokens. */
 #define LINTEL_GENERATE_IGNORE_END 1u
@@ -261,6 +276,9 @@ typedef struct lintel_generate_options {
 #define LINTEL_DRAFT_LOOKUP 1u /* what followed the same tokens before, in all text of the session
                                   since its creation: lintel_session_reset keeps this memory */
 #define LINTEL_DRAFT_MODEL 2u  /* the session's draft session: lintel_session_set_draft */
+#define LINTEL_DRAFT_PREDICTOR 4u /* the multi-token-prediction block of a Qwen3.5 file that has one.
+                                     Its cache is part of cache_bytes. Text that was restored or was
+                                     read by lintel_step_many silences it until the next reset */
 #define LINTEL_DRAFT_OFF 0x40000000u     /* no guesses */
 #define LINTEL_DRAFT_UNGATED 0x80000000u /* guess whether it pays or not */
 
@@ -275,17 +293,18 @@ typedef struct lintel_memory {
   uint64_t state_bytes;    /* sessions: recurrent states and convolution histories */
   uint64_t cache_bytes;    /* sessions: attention caches */
   uint64_t session_bytes;  /* sessions: everything else (tokens, logits, sampler, text, marks) */
-  uint64_t total_bytes;    /* all of these and adapter_bytes: the smallest budget that works */
+  uint64_t total_bytes;    /* all of these, adapter_bytes and grammar_bytes: the smallest budget that
+                              works */
   uint64_t budget_bytes;   /* the engine's block; 0 in a plan */
   uint64_t weights_bytes;  /* the read-only mapping; not part of the total */
   uint64_t adapter_bytes;  /* adapter slots and what computing with them needs; part of the total */
   uint64_t deployment_bytes; /* names, prompts and tools of a deployment; part of its total */
   uint64_t transient_bytes;  /* the most that reading a deployment's files takes outside the block and
                                 gives back before its engine is created: libcjson's heap, buffers */
-  uint64_t reserved[1];
+  uint64_t grammar_bytes;    /* memory for grammars; part of the total */
 } lintel_memory;
 #define LINTEL_MEMORY_INIT \
-  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+  { (uint32_t)sizeof(lintel_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* The exact number of bytes that one model with `session_count` equal sessions will take, before
  * anything is reserved. NULL options are defaults. engine_options' memory fields are ignored.
@@ -321,7 +340,8 @@ lintel_status lintel_engine_memory(const lintel_engine *engine, lintel_memory *o
 /* CONSTRUCTOR. Maps the GGUF file at `path`, checks all of it that will be used, and builds the
  * vocabulary index. Weights are not read (unless the load policy says so) and never copied.
  * Errors: FILE, FORMAT, TRUNCATED, UNSUPPORTED, MISSING, SHAPE, DUPLICATE, LIMIT name the key, tensor
- * or byte offset; BUDGET says how many bytes are needed and free; LOCK; CANCELLED from progress. */
+ * or byte offset; BUDGET says how many bytes are needed and free; GRAMMAR_SIZE the same of
+ * grammar_bytes; LOCK; CANCELLED from progress. */
 lintel_status lintel_model_open(lintel_engine *engine, const char *path,
                                 const lintel_model_options *options, lintel_model **out_model,
                                 lintel_error *error);
@@ -443,6 +463,100 @@ typedef struct lintel_adapter_use {
   float scale; /* 1 applies it as it was trained, 0 not at all */
 } lintel_adapter_use;
 
+/* ---- Grammars ----
+ *
+ * A grammar says what an answer may be: lintel_generate_options.grammar. It is compiled once, into a
+ * deterministic automaton over bytes in the model's grammar memory, and then serves any number of
+ * sessions. Before each token is chosen, tokens that do not fit get the logit -INFINITY (after
+ * penalties and logit_bias, before everything else); the tokens that end a turn are allowed exactly
+ * where the text is complete. So the text always fits as far as it goes, and is complete if it ended
+ * with LINTEL_FINISH_END; max_tokens, stops, callbacks and a full context may end it earlier.
+ * Where the grammar leaves one token it is taken without computing logits (its event has the
+ * log_probability 0), and read in one pass with its neighbours: the same text, sooner. Elsewhere
+ * log_probability is that of the model's raw distribution, as always.
+ *
+ * Whether a grammar can be followed is known when it is compiled, not while text is generated: there
+ * is always a token that goes on, unless logit_bias forbids it. The mask of a step takes a bounded
+ * time; states where it would take long have it precomputed, in grammar_bytes.
+ *
+ * JSON SCHEMA (LINTEL_GRAMMAR_JSON_SCHEMA). Everything that the grammar accepts satisfies the schema.
+ *   type (or a list), enum, const, anyOf, oneOf (if no value can satisfy two of its schemas; that is
+ *   checked), allOf of one schema, $ref within the document, $defs, definitions,
+ *   properties, required, additionalProperties, items, prefixItems, minItems, maxItems,
+ *   minLength, maxLength, pattern (regular expressions without look-around and back-references; not
+ *   together with a length), minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf
+ * title, description, default, examples, $schema, $id, $comment, deprecated, readOnly and writeOnly
+ * are passed over. Every other keyword is refused by name, format included.
+ * Not everything that satisfies the schema is accepted:
+ *   - Properties come in the order in which the schema has them, then additional ones. Where
+ *     `properties` is given and additionalProperties is not, there are no additional ones. Their names
+ *     have no escapes.
+ *   - Numbers have no exponent, at most 6 digits behind the point (more if a bound or step has more),
+ *     and at most 15 before it where nothing bounds them.
+ *   - enum and const are spelled in one way, a pattern's characters too. Free strings may use escapes.
+ *   - Between tokens there is nothing, or one blank behind a colon and a comma (see flags).
+ *   - Values that the schema leaves open nest `depth` levels, as do $refs within themselves.
+ *
+ * TOOLS (LINTEL_GRAMMAR_TOOLS). An array of functions in the form of OpenAI's API ({"type": "function",
+ * "function": {"name", "description", "parameters"}}, or the inner object alone), or an object with it
+ * as "tools". The answer is one call: {"name": NAME, "arguments": what parameters ask for}.
+ *
+ * GBNF (LINTEL_GRAMMAR_GBNF). llama.cpp's grammars: rules from `root` on, literals, classes, groups,
+ * alternatives, * + ? {m,n}. A rule nests in itself `depth` times at most; a rule that can begin with
+ * itself is refused.
+ *
+ * Grammars are compiled and destroyed by the one thread at a time that opens and closes models and
+ * sessions. A model takes its grammars along when it is closed. */
+
+#define LINTEL_GRAMMAR_JSON_SCHEMA 1
+#define LINTEL_GRAMMAR_TOOLS 2
+#define LINTEL_GRAMMAR_GBNF 3
+
+/* No blanks at all; without a flag there may be one behind each colon and comma. */
+#define LINTEL_GRAMMAR_COMPACT 1u
+/* Exactly one blank behind each colon and comma: {"name": "x", "arguments": {"a": 1}} */
+#define LINTEL_GRAMMAR_SPACED 2u
+
+typedef struct lintel_grammar_options {
+  uint32_t struct_size;
+  uint32_t kind;       /* LINTEL_GRAMMAR_..., required */
+  const char *text;    /* the schema, tools file or grammar, at most 1 MiB; read during the call */
+  uint64_t text_bytes;
+  uint32_t states_max; /* most states before minimisation; default 65536, at most 1048576 */
+  uint32_t depth;      /* how deep what is open or recursive nests; default 3, at most 16 */
+  uint32_t flags;      /* LINTEL_GRAMMAR_COMPACT or _SPACED */
+  uint32_t reserved0;
+  uint64_t reserved[4];
+} lintel_grammar_options;
+#define LINTEL_GRAMMAR_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_grammar_options), 0, NULL, 0, 0, 0, 0, 0, { 0, 0, 0, 0 } }
+
+/* CONSTRUCTOR. Compiles a grammar for `model`, which must have been opened with grammar_bytes. Uses
+ * what is free of these as scratch, and no other memory.
+ *   out_grammar  NULL on failure; nothing is left behind then
+ * Errors: SCHEMA, KEYWORD and UNSATISFIABLE say where (a JSON pointer, or the line of a GBNF text);
+ * GRAMMAR_SIZE names the limit; MISSING if the vocabulary has no token for a byte that is wanted;
+ * STATE without grammar_bytes; LIMIT beyond 64 grammars. */
+lintel_status lintel_grammar_compile(lintel_model *model, const lintel_grammar_options *options,
+                                     lintel_grammar **out_grammar, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while an unfinished generation uses the grammar. NULL is ignored. */
+lintel_status lintel_grammar_destroy(lintel_grammar *grammar);
+
+typedef struct lintel_grammar_info {
+  uint32_t struct_size;
+  uint32_t state_count;
+  uint32_t edge_count;
+  uint32_t mask_count;      /* precomputed token masks */
+  uint64_t bytes;           /* of grammar_bytes, taken by this grammar */
+  uint64_t compile_ns;
+  uint64_t reserved[4];
+} lintel_grammar_info;
+
+/* Facts about a grammar. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_grammar_get_info(const lintel_grammar *grammar,
+                                      lintel_grammar_info *out_info);
+
 /* ---- Session ---- */
 
 /* CONSTRUCTOR. Carves the state, the cache for context_tokens, sampler and buffers.
@@ -461,7 +575,8 @@ lintel_status lintel_session_reset(lintel_session *session, lintel_error *error)
  * `session`; NULL ends that. The draft session must have been created with rewind_tokens of at least
  * the other's draft_tokens; its memory is its own, planned like any session's. While it is lent all
  * calls on it answer BUSY; it is given back when `session` gets another one, or none, or is destroyed.
- * It reads what `session` reads, in steps of its own. lintel_step_many does not ask it.
+ * It reads what `session` reads, in steps of its own, and some guesses; reset it afterwards.
+ * lintel_step_many does not ask it.
  * Errors leave both as they were: ARGUMENT (no draft_tokens, too few rewind_tokens, another engine, the
  * same session, one that has a draft session itself), UNSUPPORTED (another vocabulary), STATE (an
  * unfinished generation), BUSY (in use or lent). The vocabularies are compared token by token. */
@@ -535,7 +650,8 @@ typedef struct lintel_event {
   size_t text_bytes;
   int32_t token;         /* -1 in LINTEL_EVENT_END */
   uint32_t index;        /* 0 for the first token of the generation */
-  float log_probability; /* of the token, under the model's raw distribution; natural logarithm */
+  float log_probability; /* of the token, under the model's raw distribution; natural logarithm.
+                            0 for a token that a grammar left no alternative to */
   uint32_t finish;       /* LINTEL_FINISH_..., in LINTEL_EVENT_END */
   uint64_t elapsed_ns;   /* since the generation began */
 } lintel_event;
@@ -566,7 +682,7 @@ typedef struct lintel_result {
  * format if the last thing fed was a message. Nothing is computed yet; lintel_session_step does.
  * `on_event` may be NULL. The session keeps copies of all options.
  * Errors: STATE if a generation is unfinished, or there is nothing to continue from (no text, or its
- * reading was cancelled half-way); ARGUMENT names the field. */
+ * reading was cancelled half-way); ARGUMENT names the field; HANDLE if the grammar is none. */
 lintel_status lintel_session_begin(lintel_session *session,
                                    const lintel_generate_options *options,
                                    lintel_event_fn on_event, void *user, lintel_error *error);
@@ -654,7 +770,8 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  * attention cache, logits, whether a turn is open, and which adapters with which scales the session
  * has. Not the options of a generation, nor marks. They are taken between generations: STATE while one
  * is unfinished (cancel it, or step it to its end) or, where the state is copied from, while a pass
- * over a chunk is (step once more). Nothing is allocated or mapped.
+ * over a chunk is (step once more). lintel_session_rewind_tokens cannot take back what was read before
+ * one of them. Nothing is allocated or mapped.
  *
  * A snapshot begins with its format version, the identity of its model, the hashes and scales of its
  * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
@@ -865,6 +982,145 @@ lintel_status lintel_deployment_tools(const lintel_deployment *deployment, const
  * lintel_session_reset; an unfinished generation is given up. */
 lintel_status lintel_deployment_restart(const lintel_deployment *deployment,
                                         const char *session_name, lintel_error *error);
+
+/* ---- Images ----
+ *
+ * An image model is a PolaFormer (pvt or swin) in a GGUF file of architecture `polaformer`. Pictures
+ * go in as RGB of 8 bits a channel, whatever their size: they are resized (bicubically, smoothed where
+ * they shrink, as PIL does) to the network's input and normalised inside the engine's memory. Classes
+ * and features come out. It is a handle of its own, under the engine's budget, and holds all that a
+ * pass needs: from open to close nothing is allocated, mapped or freed.
+ *
+ * An image model belongs to one thread at a time; a second one gets LINTEL_ERR_BUSY. It takes turns,
+ * unit by unit, with the sessions of its engine. */
+
+typedef struct lintel_image_options {
+  uint32_t struct_size;
+  uint32_t load;         /* LINTEL_LOAD_... */
+  uint32_t input_width;  /* pixels of the largest input; default: the input_height if that is set, */
+  uint32_t input_height; /* else what the file was trained for; and the other way round */
+  uint32_t flags;        /* LINTEL_MODEL_FLOAT_ACTIVATIONS or 0 */
+  uint32_t reserved0;
+  lintel_progress_fn progress; /* for prefault and locked */
+  void *progress_user;
+  uint64_t reserved[4];
+} lintel_image_options;
+#define LINTEL_IMAGE_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_image_options), 0, 0, 0, 0, 0, NULL, NULL, { 0, 0, 0, 0 } }
+
+/* The exact number of bytes that one image model will take with its engine, before anything is
+ * reserved: scratch_bytes are activations, model_bytes the rest. Maps the file and unmaps it. The
+ * file's header is checked as by lintel_image_open, its tensors are not. Any thread. */
+lintel_status lintel_image_plan(const char *path, const lintel_engine_options *engine_options,
+                                const lintel_image_options *options, lintel_memory *out_memory,
+                                lintel_error *error);
+
+/* CONSTRUCTOR. Maps the file at `path` and checks all of it that will be used.
+ * Errors: those of lintel_model_open; INPUT_SIZE if the network cannot take the input. */
+lintel_status lintel_image_open(lintel_engine *engine, const char *path,
+                                const lintel_image_options *options,
+                                lintel_image_model **out_model, lintel_error *error);
+
+/* The same, from bytes that the host keeps readable and unchanged until lintel_image_close. `bytes`
+ * must be 64-byte aligned. */
+lintel_status lintel_image_open_bytes(lintel_engine *engine, const void *bytes,
+                                      uint64_t byte_count, const lintel_image_options *options,
+                                      lintel_image_model **out_model, lintel_error *error);
+
+/* DESTRUCTOR. BUSY while another thread is in it. NULL is ignored. */
+lintel_status lintel_image_close(lintel_image_model *model);
+
+typedef struct lintel_image_info {
+  uint32_t struct_size;
+  uint32_t class_count;
+  uint32_t feature_count;
+  uint32_t input_width;   /* of the largest input */
+  uint32_t input_height;
+  uint32_t image_size;    /* the edge of the square input that it was trained for */
+  uint32_t stage_count;
+  uint32_t block_count;
+  uint64_t parameter_count;
+  uint64_t file_bytes;
+  const char *variant;    /* "pvt" or "swin"; static string */
+  char name[128];         /* general.name, cut to fit, NUL-terminated */
+  char licence[64];       /* general.license, likewise */
+  uint64_t reserved[4];
+} lintel_image_info;
+
+/* Facts about an open image model. `out_info`->struct_size must be set. Any thread. */
+lintel_status lintel_image_get_info(const lintel_image_model *model, lintel_image_info *out_info);
+
+/* The label of a class, in the file's own bytes: valid until the model is closed, not NUL-terminated.
+ * ARGUMENT if there is no such class. Takes longer the higher the class. Any thread. */
+lintel_status lintel_image_label(const lintel_image_model *model, uint32_t class_index,
+                                 const char **out_label, size_t *out_label_bytes);
+
+#define LINTEL_IMAGE_STRETCH 0 /* the whole picture, stretched to the input */
+#define LINTEL_IMAGE_CROP 1    /* the middle 7/8 of both directions: how the authors evaluate */
+
+typedef struct lintel_image_run_options {
+  uint32_t struct_size;
+  uint32_t fit;          /* LINTEL_IMAGE_STRETCH or _CROP */
+  uint32_t input_width;  /* of this input, at most the model's; defaults as in lintel_image_options, */
+  uint32_t input_height; /* or the model's largest */
+  uint32_t top_count;    /* classes in the result; default 5, at most 16 */
+  uint32_t reserved0;
+  uint64_t reserved[2];
+} lintel_image_run_options;
+#define LINTEL_IMAGE_RUN_OPTIONS_INIT \
+  { (uint32_t)sizeof(lintel_image_run_options), 0, 0, 0, 0, 0, { 0, 0 } }
+
+typedef struct lintel_image_class {
+  uint32_t index;
+  float logit;
+  float probability;  /* under the softmax of all logits */
+  uint32_t reserved0;
+  const char *label;  /* as from lintel_image_label */
+  size_t label_bytes;
+} lintel_image_class;
+
+/* What came of a picture. The pointers are into the model's memory, valid until its next begin, run or
+ * close. */
+typedef struct lintel_image_result {
+  uint32_t struct_size;
+  uint32_t class_count;
+  uint32_t feature_count;
+  uint32_t top_count;        /* of `top`, at most class_count */
+  const float *logits;       /* [class_count] */
+  const float *features;     /* [feature_count] what the last layer sees */
+  uint64_t elapsed_ns;       /* of all units of work */
+  uint64_t longest_step_ns;  /* the longest unit */
+  lintel_image_class top[16]; /* highest logit first; equal ones in order of class */
+  uint64_t reserved[2];
+} lintel_image_result;
+
+/* Reads a picture and starts a pass over it: nothing but the resizing is computed yet, and the pixels
+ * are the host's again when it returns. Gives up a pass under way.
+ *   pixels        rows of width * 3 bytes, red first, each stride_bytes after the one before
+ *   width, height 1 to 16384
+ *   stride_bytes  at least 3 * width
+ * Errors leave the model as it was: PICTURE, INPUT_SIZE, ARGUMENT. */
+lintel_status lintel_image_begin(lintel_image_model *model, const void *pixels, uint32_t width,
+                                 uint32_t height, uint64_t stride_bytes,
+                                 const lintel_image_run_options *options, lintel_error *error);
+
+/* Works for about `slice_us` microseconds and returns MORE, DONE or CANCELLED. The unit of work is the
+ * patches of a stage or one block; 0 does exactly one. STATE without a pass under way. */
+lintel_status lintel_image_step(lintel_image_model *model, uint64_t slice_us, lintel_error *error);
+
+/* The result of the last pass. `out_result`->struct_size must be set. STATE before it is done. */
+lintel_status lintel_image_get_result(lintel_image_model *model, lintel_image_result *out_result,
+                                      lintel_error *error);
+
+/* begin, step until DONE or CANCELLED, and the result, which may be NULL. */
+lintel_status lintel_image_run(lintel_image_model *model, const void *pixels, uint32_t width,
+                               uint32_t height, uint64_t stride_bytes,
+                               const lintel_image_run_options *options,
+                               lintel_image_result *out_result, lintel_error *error);
+
+/* Gives up the pass under way at its next unit of work; without one it does nothing. Any thread and
+ * signal handlers. The model must not be closed meanwhile. */
+lintel_status lintel_image_cancel(lintel_image_model *model);
 
 #ifdef __cplusplus
 }

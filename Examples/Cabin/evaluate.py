@@ -42,9 +42,8 @@ def valid(text, tools):
         return False
 
 
-def ask_lintel(tool, model, text, adapter=None):
-    extra = ["--adapter", adapter] if adapter else []
-    run = subprocess.run([tool, "run", "--model", model, "--prompt", text, "--max-tokens", "96"] + extra, capture_output=True, text=True, timeout=120)
+def ask_lintel(tool, model, text, more):
+    run = subprocess.run([tool, "run", "--model", model, "--prompt", text, "--max-tokens", "96", *more], capture_output=True, text=True, timeout=120)
     if run.returncode:
         raise SystemExit(f"{tool} failed on {text!r}: {run.stderr.strip()}")
     return run.stdout.strip()
@@ -84,6 +83,8 @@ def main():
     p.add_argument("--dir", help="folder with tokenizer.json and cabin.pt: ask PyTorch instead")
     p.add_argument("--every", type=int, default=1, help="take only every n-th request")
     p.add_argument("--jobs", type=int, default=2, help="runs of the tool at a time")
+    p.add_argument("--tools", metavar="FILE", help="answers must fit this tools file (lintel run --tools)")
+    p.add_argument("--temperature", type=float, default=0, help="of the tool; seeds are the requests' numbers")
     p.add_argument("--show", action="store_true", help="print every wrong answer")
     a = p.parse_args()
     if not a.lintel and not a.dir:
@@ -95,7 +96,12 @@ def main():
             tools |= {t["function"]["name"]: t["function"]["parameters"] for t in json.load(f)}
     if a.lintel:
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-            answers = list(pool.map(lambda r: ask_lintel(a.lintel, a.model, r["text"], a.adapter), rows))
+            more = ["--adapter", a.adapter] if a.adapter else []
+            if a.tools:
+                more += ["--tools", a.tools]
+            if a.temperature:
+                more += ["--temperature", str(a.temperature)]
+            answers = list(pool.map(lambda i: ask_lintel(a.lintel, a.model, rows[i]["text"], more + ["--seed", str(i)]), range(len(rows))))
     else:
         answers = ask_torch(a.dir, rows, a.show)
     right, total, shaped = collections.Counter(), collections.Counter(), 0

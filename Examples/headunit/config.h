@@ -31,8 +31,8 @@ struct application {
   bool may_signal;              /* it may feed vehicle signals in */
 };
 
-/* A system message that is read once, at start, into a session of the deployment that is kept for it,
- * and forked for every request that opens with it. */
+/* A system message that is read once, at start, into a session of the deployment that is kept for
+ * it, and forked for every request that opens with it. */
 struct prefix {
   char *session;
   char *model;

@@ -45,8 +45,8 @@ uint32_t conversations_known(const struct conversation *conversation,
   return chain == conversation->chain ? conversation->message_count : 0;
 }
 
-/* Application and id are made of characters that need no escape in a file name; an application has no
- * dot, so that the first one ends it. */
+/* Application and id are made of characters that need no escape in a file name; an application has
+ * no dot, so that the first one ends it. */
 static void record_path(const struct conversation *conversation, struct text *path) {
   text_format(path, "%s/%s.%s.json", table.directory, conversation->application, conversation->id);
 }

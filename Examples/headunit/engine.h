@@ -1,5 +1,5 @@
-/* The thread that computes. It takes requests from the queue, steps up to eight of them together with
- * lintel_step_many, and saves conversations when it has nothing better to do. */
+/* The thread that computes. It takes requests from the queue, steps up to eight of them together
+ * with lintel_step_many, and saves conversations when it has nothing better to do. */
 #ifndef LINTELD_ENGINE_H
 #define LINTELD_ENGINE_H
 

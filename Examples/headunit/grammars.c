@@ -53,7 +53,7 @@ static struct entry *take_entry(void) {
       if (!entries[i].is_known) return &entries[i];
       if (entries[i].used_ns < oldest->used_ns) oldest = &entries[i];
     }
-    if (!oldest->grammar || lintel_grammar_destroy(oldest->grammar) == LINTEL_OK) {
+    if (lintel_grammar_destroy(oldest->grammar) == LINTEL_OK) {
       memset(oldest, 0, sizeof *oldest);
       return oldest;
     }

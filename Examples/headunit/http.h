@@ -1,6 +1,6 @@
-/* The service over HTTP/1.1, on a Unix socket and on loopback TCP, by libmicrohttpd driven from this
- * process's one loop: its descriptors are polled with the others, and connections that wait for
- * tokens are suspended. No thread of its own, so nothing here needs a lock. */
+/* The service over HTTP/1.1, on a Unix socket and on loopback TCP, by libmicrohttpd driven from
+ * this process's one loop: its descriptors are polled with the others, and connections that wait
+ * for tokens are suspended. No thread of its own, so nothing here needs a lock. */
 #ifndef LINTELD_HTTP_H
 #define LINTELD_HTTP_H
 

@@ -6,6 +6,7 @@
 #include "http_internal.h"
 #include "json.h"
 #include "metrics.h"
+#include "models.h"
 #include "page.h"
 #include "vehicle.h"
 
@@ -30,7 +31,10 @@ static const struct route {
 
 static uint32_t event_streams;
 
+#define ONE_MODEL "/v1/models/"
+
 static const struct route *find_route(const char *url) {
+  if (strncmp(url, ONE_MODEL, sizeof ONE_MODEL - 1) == 0) url = "/v1/models";
   for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
     if (strcmp(routes[i].path, url) == 0) return &routes[i];
   return NULL;
@@ -109,6 +113,23 @@ static enum MHD_Result check_head(struct exchange *exchange, const char *url, co
   return MHD_YES;
 }
 
+/* All models, or the one that stands behind the address. */
+static enum MHD_Result answer_models(struct exchange *exchange, const char *url) {
+  const char *name = strlen(url) >= sizeof ONE_MODEL ? url + sizeof ONE_MODEL - 1 : NULL;
+  struct text text = {0};
+  uint32_t model;
+  int32_t adapter;
+  if (!name) {
+    openai_write_models(&text, exchange->application);
+  } else if (models_find(name, &model, &adapter) &&
+             application_may_use(exchange->application, name)) {
+    openai_write_model(&text, name);
+  } else {
+    return refuse(exchange, 404, "model_not_found", "there is no such model", NULL, NULL);
+  }
+  return answer_text(exchange, 200, "application/json", &text);
+}
+
 static enum MHD_Result answer_status(struct exchange *exchange) {
   struct text text = {0};
   text_add_string(&text, "{");
@@ -167,7 +188,6 @@ static enum MHD_Result answer_page(struct exchange *exchange, const char *url) {
 
 static enum MHD_Result dispatch(struct exchange *exchange, const char *url, const char *method) {
   const struct route *route = find_route(url);
-  struct text text = {0};
   const bool is_post = strcmp(method, "POST") == 0;
   const enum route_id id = !route ? ROUTE_PAGE : is_post ? route->post : route->get;
   if (route && !route->is_open && !vehicle_is_open() &&
@@ -175,9 +195,7 @@ static enum MHD_Result dispatch(struct exchange *exchange, const char *url, cons
     return refuse(exchange, 404, "no_vehicle", "no vehicle is configured", NULL, NULL);
   switch (id) {
     case ROUTE_CHAT: exchange->kind = EXCHANGE_CHAT; return chat_begin(exchange);
-    case ROUTE_MODELS:
-      openai_write_models(&text, exchange->application);
-      return answer_text(exchange, 200, "application/json", &text);
+    case ROUTE_MODELS: return answer_models(exchange, url);
     case ROUTE_STATUS: return answer_status(exchange);
     case ROUTE_HEALTH: return answer_health(exchange);
     case ROUTE_METRICS: return answer_metrics(exchange);

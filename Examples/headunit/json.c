@@ -69,7 +69,7 @@ cJSON *json_parse(const char *bytes, size_t count, char *message, size_t message
     snprintf(message, message_bytes, "the JSON is broken at byte %zu", offset);
     return NULL;
   }
-  while (end < bytes + count && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r')) end++;
+  while (end < bytes + count && memchr(" \t\n\r", *end, 4)) end++;
   if (end != bytes + count) {
     snprintf(message, message_bytes, "there is more after the JSON value, at byte %zu",
              (size_t)(end - bytes));

@@ -176,7 +176,8 @@ void models_load_adapter(uint32_t model, uint32_t adapter) {
                                                    which->path, which->name, &error);
   which->is_waiting = false;
   which->stamp = stamp;
-  metrics_add("linteld_adapter_loads_total", status ? "result=\"refused\"" : "result=\"loaded\"", 1);
+  metrics_add("linteld_adapter_loads_total",
+              status ? "result=\"refused\"" : "result=\"loaded\"", 1);
   if (status)
     journal(JOURNAL_ERROR, "adapter %s:%s is kept as it was: %s", models.models[model].name,
             which->name, error.message);

@@ -101,7 +101,8 @@ static size_t skip_space(const char *text, size_t at, size_t count) {
   return at;
 }
 
-/* 1: `word` stands at *at, which moves behind it; 0: the text ends too early; -1: something else. */
+/* 1: `word` stands at *at, which moves behind it; 0: the text ends too early; -1: something else.
+ */
 static int expect(const struct text *text, size_t *at, const char *word) {
   size_t i;
   *at = skip_space(text->bytes, *at, text->count);
@@ -310,7 +311,8 @@ void openai_finish(struct chat *chat, const char *extension, struct text *out) {
   text_format(out, "{\"id\":\"%s\",\"object\":\"chat.completion\",\"created\":%lld,\"model\":",
               chat->work->id, (long long)chat->created);
   text_add_json(out, chat->model, strlen(chat->model));
-  text_add_string(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
+  text_add_string(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
+                       "\"content\":");
   if (chat->call == CALL_FOUND) {
     text_format(out, "null,\"tool_calls\":[{\"id\":\"%s\",\"type\":\"function\",\"function\":"
                 "{\"name\":\"%s\",\"arguments\":", chat->call_id, chat->call_name);
@@ -341,12 +343,16 @@ bool application_may_use(const struct application *application, const char *mode
   return false;
 }
 
+void openai_write_model(struct text *out, const char *name) {
+  text_format(out, "{\"id\":\"%s\",\"object\":\"model\",\"created\":0,\"owned_by\":\"lintel\"}",
+              name);
+}
+
 static void write_model(struct text *out, const struct application *application,
                         const char *name) {
   if (!application_may_use(application, name)) return;
   if (out->bytes[out->count - 1] != '[') text_add(out, ",", 1);
-  text_format(out, "{\"id\":\"%s\",\"object\":\"model\",\"created\":0,\"owned_by\":\"lintel\"}",
-              name);
+  openai_write_model(out, name);
 }
 
 void openai_write_models(struct text *out, const struct application *application) {

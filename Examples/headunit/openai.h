@@ -48,14 +48,15 @@ void chat_free(struct chat *chat);
 
 /* Appends what the records say: as chunks to `out` for a stream. */
 void openai_add_records(struct chat *chat, const struct text *records, struct text *out);
-/* The end of the answer, whole or in chunks. `extension` is a JSON value for the member "lintel", or
- * NULL. */
+/* The end of the answer, whole or in chunks. `extension` is a JSON value for the member "lintel",
+ * or NULL. */
 void openai_finish(struct chat *chat, const char *extension, struct text *out);
 /* Whether the request failed, and how to say so. */
 bool openai_failed(const struct work *work, struct api_error *error);
 
 /* GET /v1/models for an application. */
 void openai_write_models(struct text *out, const struct application *application);
+void openai_write_model(struct text *out, const char *name);
 bool application_may_use(const struct application *application, const char *model);
 
 #endif

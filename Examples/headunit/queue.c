@@ -238,8 +238,16 @@ bool queue_may_resume(struct work *work) {
   return may;
 }
 
+/* An answer that was complete before its cancellation took effect is an answer. */
+static bool is_complete(const struct work *work) {
+  return work->status == LINTEL_OK &&
+         (work->finish == LINTEL_FINISH_END || work->finish == LINTEL_FINISH_STOP ||
+          work->finish == LINTEL_FINISH_LENGTH || work->finish == LINTEL_FINISH_CONTEXT);
+}
+
 void queue_finish(struct work *work) {
   lock();
+  if (is_complete(work) && work->cancel != CANCEL_GONE) work->cancel = CANCEL_NONE;
   unlink_from(&queue.active, work);
   queue.active_of[work->application]--;
   work->session = NULL;

@@ -1,8 +1,9 @@
-/* What passes between the loop that serves connections and the thread that computes: requests go in,
- * tokens come out. One mutex guards all of it; it is held for microseconds.
+/* What passes between the loop that serves connections and the thread that computes: requests go
+ * in, tokens come out. One mutex guards all of it; it is held for microseconds.
  *
- * Waiting requests are bounded in number, and taken by priority, then by arrival. A request's tokens
- * wait in its own bounded buffer: when that is full, its generation pauses and the others go on. */
+ * Waiting requests are bounded in number, and taken by priority, then by arrival. A request's
+ * tokens wait in its own bounded buffer: when that is full, its generation pauses and the others go
+ * on. */
 #ifndef LINTELD_QUEUE_H
 #define LINTELD_QUEUE_H
 
@@ -15,8 +16,8 @@
 #include "text.h"
 
 #define WORK_STOPS_MAX 4
-#define WORK_OUTPUT_PAUSE 512  /* bytes of records that wait for the reader when its generation pauses */
-#define WORK_OUTPUT_RESUME 128 /* and when it goes on: some thirty tokens, and some eight */
+#define WORK_OUTPUT_PAUSE 512  /* bytes that wait for the reader when its generation pauses: */
+#define WORK_OUTPUT_RESUME 128 /* some thirty tokens; and when it goes on: some eight */
 #define CONVERSATION_ID_MAX 64
 
 struct message {

@@ -118,8 +118,9 @@ static void read_message(struct request *request, const cJSON *item, uint32_t in
   if (!request->sentence[0]) {
     number_of_role = role_of(role);
     if (number_of_role < 0)
-      snprintf(request->sentence, sizeof request->sentence, "%s.role is '%.40s'; it must be system, "
-               "developer, user, assistant or tool", where, role);
+      snprintf(request->sentence, sizeof request->sentence,
+               "%s.role is '%.40s'; it must be system, developer, user, assistant or tool", where,
+               role);
   }
   if (!request->sentence[0]) {
     if (calls && !cJSON_IsNull(calls))

@@ -168,12 +168,39 @@ static lintel_status begin_plain(struct slot *slot, struct work *work, uint32_t 
   return start_over(slot, work->adapter, error);
 }
 
+static bool has_answers(const struct work *work) {
+  for (uint32_t i = 0; i < work->message_count; i++)
+    if (work->messages[i].role == LINTEL_ROLE_ASSISTANT) return true;
+  return false;
+}
+
+/* A conversation that is new, or that the client tells otherwise than it was. */
+static lintel_status begin_anew(struct slot *slot, struct work *work,
+                                struct conversation *conversation, uint32_t *known,
+                                lintel_error *error) {
+  const lintel_status status = begin_plain(slot, work, known, error);
+  if (conversation->message_count) work->conversation_state = CONVERSATION_NEW;
+  conversation->chain = chain_begin();
+  conversation->message_count = *known;
+  conversation->is_saved = false;
+  if (*known)
+    conversation->chain = chain_add(conversation->chain, work->messages[0].role,
+                                    work->messages[0].text, work->messages[0].bytes);
+  return status;
+}
+
 /* The state of the request's conversation: where it is, from disk, or none yet. */
 static lintel_status begin_conversation(struct slot *slot, struct work *work, uint32_t *known,
                                         lintel_error *error) {
   struct conversation *conversation =
       conversations_find(work->application_name, work->conversation);
   lintel_status status = LINTEL_OK;
+  if (conversation && conversation->model != work->model) {
+    snprintf(error->message, sizeof error->message,
+             "the conversation '%s' belongs to the model '%s'", conversation->id,
+             models.models[conversation->model].name);
+    return LINTEL_ERR_ARGUMENT;
+  }
   work->conversation_state = CONVERSATION_RESIDENT;
   if (conversation && conversation->slot < 0) {
     status = lintel_session_reset(slot->place->session, error);
@@ -188,29 +215,19 @@ static lintel_status begin_conversation(struct slot *slot, struct work *work, ui
   } else if (!conversation) {
     work->conversation_state = CONVERSATION_NEW;
   }
-  if (conversation && conversation->model != work->model) {
-    snprintf(error->message, sizeof error->message,
-             "the conversation '%s' belongs to the model '%s'", conversation->id,
-             models.models[conversation->model].name);
-    return LINTEL_ERR_ARGUMENT;
-  }
-  if (conversation) {
-    *known = conversations_known(conversation, work->messages, work->message_count);
-    status = set_adapter(slot, work->adapter, error);
-  } else {
+  if (!conversation) {
     conversation = conversations_add(work->application_name, work->conversation);
     if (!conversation) {
       snprintf(error->message, sizeof error->message, "all conversations are in use");
       return LINTEL_ERR_LIMIT;
     }
     conversation->model = work->model;
-    status = begin_plain(slot, work, known, error);
-    if (*known) {
-      conversation->chain = chain_add(conversation->chain, work->messages[0].role,
-                                      work->messages[0].text, work->messages[0].bytes);
-      conversation->message_count = 1;
-    }
   }
+  *known = conversations_known(conversation, work->messages, work->message_count);
+  if (conversation->message_count && (*known || !has_answers(work)))
+    status = set_adapter(slot, work->adapter, error);
+  else
+    status = begin_anew(slot, work, conversation, known, error);
   conversation->slot = (int32_t)(slot - slots);
   conversation->is_active = true;
   slot->conversation = conversation;

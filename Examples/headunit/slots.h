@@ -30,12 +30,13 @@ void slots_read_prefixes(uint32_t model, int32_t adapter);
 
 /* The slot that the request would get now, or NULL. */
 struct slot *slots_for(const struct work *work);
-/* Puts the slot's session into the state that the request starts from, feeds its messages and begins
- * the generation. On failure the slot is as it was before the request, and empty if that is lost. */
+/* Puts the slot's session into the state that the request starts from, feeds its messages and
+ * begins the generation. On failure the slot is as it was before the request, and empty if that is
+ * lost. */
 lintel_status slots_begin(struct slot *slot, struct work *work, lintel_event_fn on_event,
                           lintel_error *error);
-/* The generation ended: keeps the conversation's new state if the answer is whole, otherwise goes back
- * to the state before. */
+/* The generation ended: keeps the conversation's new state if the answer is whole, otherwise goes
+ * back to the state before. */
 void slots_end(struct slot *slot, bool is_whole);
 /* Whether an active request computes with the adapter. */
 bool slots_use_adapter(uint32_t model, uint32_t adapter);

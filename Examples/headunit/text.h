@@ -34,7 +34,8 @@ char *memory_copy(const char *bytes, size_t count);
 /* The whole file, at most `most` bytes. On failure `message` says why. */
 bool text_read_file(struct text *text, const char *path, size_t most, char *message,
                     size_t message_bytes);
-/* Temporary file, fsync, rename, fsync of the directory: the old file or the new one, never less. */
+/* Temporary file, fsync, rename, fsync of the directory: the old file or the new one, never less.
+ */
 bool text_write_file(const char *path, const char *bytes, size_t count, char *message,
                      size_t message_bytes);
 

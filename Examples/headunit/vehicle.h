@@ -1,5 +1,6 @@
-/* The vehicle's side: the state of its signals, what a model's call does to them, and the interlocks
- * that refuse calls while the car moves, whatever the model says. Belongs to the loop. */
+/* The vehicle's side: the state of its signals, what a model's call does to them, and the
+ * interlocks that refuse calls while the car moves, whatever the model says. Belongs to the loop.
+ */
 #ifndef LINTELD_VEHICLE_H
 #define LINTELD_VEHICLE_H
 

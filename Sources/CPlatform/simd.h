@@ -54,8 +54,8 @@ typedef struct {
 } lt_panel;
 
 /* What a thread will read, in order: the stretches of one or more products. `lt_stream_take` hands
- * out the addresses to ask for, always LT_AHEAD bytes before the kernels get there: far enough to
- * hide the memory's latency, and across the seams between products. */
+ * out the addresses to ask for, always as many bytes as `lt_stream_begin` was told before the kernels
+ * get there: far enough to hide the memory's latency, and across the seams between products. */
 typedef struct {
   const uint8_t *_Nullable start;
   int64_t bytes;
@@ -115,7 +115,12 @@ LT_INLINE int32_t lt_has_wide(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDD
  * the few miss buffers of the first level would halve the rate (10 against 22 GB/s on Zen 4). */
 LT_INLINE void lt_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
-enum { LT_AHEAD = 32768 };
+/* How far ahead: a kernel reads all rows of a panel at once, so the whole next panel must be there when
+ * it comes to it. */
+LT_INLINE int64_t lt_lead(int64_t panel_bytes) {
+  int64_t lead = panel_bytes + 16384;
+  return lead < 32768 ? 32768 : lead > 262144 ? 262144 : lead;
+}
 
 /* The next `bytes` to ask for, roughly; NULL when everything has been. */
 LT_INLINE const uint8_t *_Nullable lt_stream_take(lt_stream *_Nonnull s, int64_t bytes) {
@@ -132,9 +137,9 @@ LT_INLINE const uint8_t *_Nullable lt_stream_take(lt_stream *_Nonnull s, int64_t
   return at;
 }
 
-/* Asks for the first LT_AHEAD bytes. */
-LT_INLINE void lt_stream_begin(lt_stream *_Nonnull s) {
-  for (int64_t lead = 0; lead < LT_AHEAD; lead += 512) {
+/* Asks for the first `lead` bytes. */
+LT_INLINE void lt_stream_begin(lt_stream *_Nonnull s, int64_t lead) {
+  for (int64_t done = 0; done < lead; done += 512) {
     const uint8_t *p = lt_stream_take(s, 512);
     if (!p) return;
     for (int i = 0; i < 512; i += 64) lt_prefetch(p + i);
@@ -209,6 +214,13 @@ LT_INLINE lt_floats lt_fma(lt_floats a, lt_floats b, lt_floats c) {
 }
 LT_INLINE lt_floats lt_fma_all(lt_floats a, float b, lt_floats c) {
   return __builtin_elementwise_fma(a, (lt_floats){0} + b, c);
+}
+/* a * *b + c: one number from memory to all lanes, without the addition of zero that a splat of a
+ * number makes above, which costs two instructions in an inner loop. */
+LT_INLINE lt_floats lt_fma_at(lt_floats a, const float *b, lt_floats c) {
+  float x = *b;
+  return __builtin_elementwise_fma(
+      a, (lt_floats){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}, c);
 }
 LT_INLINE lt_floats lt_negate(lt_floats a) { return -a; }
 

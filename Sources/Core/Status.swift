@@ -53,4 +53,7 @@ package struct Status: Equatable, Sendable {
   package static var keyword: Status { Status(rawValue: -61) }
   package static var unsatisfiable: Status { Status(rawValue: -62) }
   package static var grammarSize: Status { Status(rawValue: -63) }
+
+  package static var picture: Status { Status(rawValue: -70) }
+  package static var inputSize: Status { Status(rawValue: -71) }
 }

@@ -30,6 +30,10 @@ extension Deployment {
     }
     for i in 0..<adapters.count { loadAdapter(i, &problems) }
     for i in 0..<sessions.count { openSession(i, &problems) }
+    for i in 0..<sessions.count {
+      lendDraft(i, &problems)
+      compileTools(i, &problems)
+    }
     return true
   }
 
@@ -96,6 +100,42 @@ extension Deployment {
       try feedSystem(i)
     } catch {
       problems.report(sessions[i].systemPlace, error)
+    }
+  }
+
+  /// Sessions of one model with the same tools share a grammar.
+  private func compileTools(_ i: Int, _ problems: inout Problems) {
+    let session = sessions[i]
+    guard session.mustCall, let model = models[session.model].handle else { return }
+    for k in 0..<i
+    where sessions[k].model == session.model && sessions[k].toolsIndex == session.toolsIndex {
+      if let grammar = sessions[k].sampling.grammar {
+        sessions.base[i].sampling.grammar = grammar
+        return
+      }
+    }
+    var options = lintel_grammar_options()
+    options.struct_size = UInt32(MemoryLayout<lintel_grammar_options>.size)
+    options.kind = UInt32(LINTEL_GRAMMAR_TOOLS)
+    options.text = session.tools.c
+    options.text_bytes = UInt64(session.tools.count)
+    do throws(Failure) {
+      var made: OpaquePointer?
+      try call { lintel_grammar_compile(model, &options, &made, $0) }
+      sessions.base[i].sampling.grammar = made
+    } catch {
+      problems.report(session.mustCallPlace, error)
+    }
+  }
+
+  private func lendDraft(_ i: Int, _ problems: inout Problems) {
+    let session = sessions[i]
+    guard session.draft >= 0, session.handle != nil, let draft = sessions[session.draft].handle
+    else { return }
+    do throws(Failure) {
+      try call { lintel_session_set_draft(session.handle, draft, $0) }
+    } catch {
+      problems.report(session.draftPlace, error)
     }
   }
 

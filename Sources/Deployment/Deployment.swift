@@ -37,7 +37,14 @@ struct OpenSession: BitwiseCopyable {
   var system: Bytes
   var systemPlace: Place
   var tools: Bytes
+  /// Which of the specification's texts the tools are.
+  var toolsIndex: Int
+  var mustCall: Bool
+  var mustCallPlace: Place
   var sampling: lintel_generate_options
+  /// The session that guesses for this one; -1 for none.
+  var draft: Int
+  var draftPlace: Place
 }
 
 struct Deployment {
@@ -147,7 +154,10 @@ struct Deployment {
       name: name, handle: nil, model: session.model, place: own, options: session.options,
       uses: InlineArray(repeating: lintel_adapter_use()), useCount: session.adapterCount,
       adaptersPlace: own.key("adapters", line: session.adaptersPlace.line), system: Bytes(""),
-      systemPlace: own, tools: Bytes(""), sampling: session.sampling)
+      systemPlace: own, tools: Bytes(""), toolsIndex: session.tools, mustCall: session.mustCall,
+      mustCallPlace: own.key("must_call_tool", line: session.mustCallPlace.line),
+      sampling: session.sampling, draft: session.draft,
+      draftPlace: own.key("draft_session", line: session.draftPlace.line))
     for k in 0..<session.adapterCount {
       let slot = s.adapters[session.adapters[k]].slot
       open.uses[k] = lintel_adapter_use(slot: UInt32(slot), scale: session.scales[k])

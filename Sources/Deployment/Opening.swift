@@ -129,6 +129,7 @@ struct Opening {
     try add(memory.model_bytes)
     try add(memory.scratch_bytes)
     try add(memory.adapter_bytes)
+    try add(memory.grammar_bytes)
     try add(memory.state_bytes)
     try add(memory.cache_bytes)
     try add(memory.session_bytes)

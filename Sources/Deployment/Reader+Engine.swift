@@ -101,12 +101,14 @@ extension Reader {
         model.slotBytes = size(m, p) ?? 0
       } else if m.key == "adapter_rank" {
         model.rank = integer(m, p, 1, 256) ?? 0
+      } else if m.key == "grammar_bytes" {
+        model.grammarBytes = size(m, p) ?? 0
       } else if m.key == "adapters" {
         adapters(m, p, index)
       } else {
         unknown(
           p,
-          "path, sha256, chunk_tokens, float_activations, adapters, adapter_slots, adapter_slot_bytes and adapter_rank"
+          "path, sha256, chunk_tokens, float_activations, grammar_bytes, adapters, adapter_slots, adapter_slot_bytes and adapter_rank"
         )
       }
     }

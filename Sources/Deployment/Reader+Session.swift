@@ -19,6 +19,18 @@ extension Reader {
       name(m, p)
       session(m, p)
     }
+    for i in 0..<specification.sessionCount { findDraft(i) }
+  }
+
+  /// Sessions may name each other in any order.
+  private mutating func findDraft(_ i: Int) {
+    let sessions = specification.sessions
+    guard let name = sessions[i].draftName else { return }
+    for k in 0..<specification.sessionCount where sessions[k].name == name {
+      sessions.base[i].draft = k
+      return
+    }
+    problems.report(sessions[i].draftPlace, .value, "there is no session called '\(name)'")
   }
 
   private mutating func session(_ item: JsonItem, _ place: Place) {
@@ -51,6 +63,9 @@ extension Reader {
         if let n = integer(m, p, 0, 64) { session.options.rewind_tokens = UInt32(n) }
       } else if m.key == "marks" {
         if let n = integer(m, p, 0, 64) { session.options.marks = UInt32(n) }
+      } else if m.key == "draft_session" {
+        session.draftPlace = p
+        if expect(m, .string, p) { session.draftName = m.text }
       } else if m.key == "adapters" {
         adapters(&session, m, p)
       } else if m.key == "sampling" {
@@ -66,18 +81,26 @@ extension Reader {
         session.tools = textFile(m, p, isTools: true)
       } else if m.key == "tools_in_system" {
         session.isToolsInSystem = flag(m, p) ?? false
+      } else if m.key == "must_call_tool" {
+        session.mustCallPlace = p
+        session.mustCall = flag(m, p) ?? false
       } else {
         unknown(
           p,
-          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, marks, adapters, system, system_file, tools, tools_in_system and sampling"
+          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, draft_session, marks, adapters, system, system_file, tools, tools_in_system, must_call_tool and sampling"
         )
       }
     }
     if item.member("system") != nil && item.member("system_file") != nil {
       problems.report(place, .value, "system and system_file say the same thing: keep one")
     }
-    if session.isToolsInSystem && item.member("tools") == nil {
-      problems.report(place, .missing, "the key tools is missing, but tools_in_system is true")
+    if item.member("tools") == nil {
+      if session.isToolsInSystem {
+        problems.report(place, .missing, "the key tools is missing, but tools_in_system is true")
+      }
+      if session.mustCall {
+        problems.report(place, .missing, "the key tools is missing, but must_call_tool is true")
+      }
     }
   }
 

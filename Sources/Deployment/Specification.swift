@@ -48,6 +48,7 @@ struct ModelSpecification: BitwiseCopyable {
   var slots = 0
   var slotBytes = 0
   var rank = 0
+  var grammarBytes = 0
   /// What of the model the C functions are given.
   var options = lintel_model_options()
 }
@@ -84,6 +85,9 @@ struct SessionSpecification: BitwiseCopyable {
   var tools = -1
   var toolsPlace = Place.whole
   var isToolsInSystem = false
+  /// The answer must be a call of one of the tools.
+  var mustCall = false
+  var mustCallPlace = Place.whole
   /// Pointers are set where the texts come to lie.
   var sampling = lintel_generate_options()
   var stops = InlineArray<8, Bytes>(repeating: Bytes(""))
@@ -91,6 +95,10 @@ struct SessionSpecification: BitwiseCopyable {
   var stopTokens = InlineArray<16, Int32>(repeating: 0)
   var stopTokenCount = 0
   var options = lintel_session_options()
+  /// The session that guesses for this one: its name, and its index; -1 for none.
+  var draftName: Bytes?
+  var draft = -1
+  var draftPlace = Place.whole
 }
 
 struct Specification {

@@ -153,6 +153,7 @@ struct Survey {
         try add(&sum.model_bytes, m.model_bytes)
         try add(&sum.scratch_bytes, m.scratch_bytes)
         try add(&sum.adapter_bytes, m.adapter_bytes)
+        try add(&sum.grammar_bytes, m.grammar_bytes)
         try add(&sum.weights_bytes, m.weights_bytes)
       } catch {
         s.models.base[i].artifact.isBroken = true
@@ -203,6 +204,7 @@ struct Survey {
     model.options.struct_size = UInt32(MemoryLayout<lintel_model_options>.size)
     model.options.load = s.load
     model.options.chunk_tokens = UInt32(model.chunk)
+    model.options.grammar_bytes = UInt64(model.grammarBytes)
     model.options.flags = model.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0
     if model.slots == 0 { return }
     var bytes = 0

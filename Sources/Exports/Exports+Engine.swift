@@ -7,6 +7,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelSession
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -54,6 +55,12 @@ public func lintel_status_name(_ status: lintel_status) -> UnsafePointer<CChar>?
   case LINTEL_ERR_KEY: name = "LINTEL_ERR_KEY"
   case LINTEL_ERR_VALUE: name = "LINTEL_ERR_VALUE"
   case LINTEL_ERR_HASH: name = "LINTEL_ERR_HASH"
+  case LINTEL_ERR_SCHEMA: name = "LINTEL_ERR_SCHEMA"
+  case LINTEL_ERR_KEYWORD: name = "LINTEL_ERR_KEYWORD"
+  case LINTEL_ERR_UNSATISFIABLE: name = "LINTEL_ERR_UNSATISFIABLE"
+  case LINTEL_ERR_GRAMMAR_SIZE: name = "LINTEL_ERR_GRAMMAR_SIZE"
+  case LINTEL_ERR_PICTURE: name = "LINTEL_ERR_PICTURE"
+  case LINTEL_ERR_INPUT_SIZE: name = "LINTEL_ERR_INPUT_SIZE"
   default: name = "LINTEL_UNKNOWN"
   }
   return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -127,6 +134,8 @@ public func lintel_engine_destroy(_ engine: OpaquePointer?) -> lintel_status {
       let last = e.pointee.headerOf(e.pointee.regionCount - 1)
       if last.pointee.kind == .model {
         e.pointee.closeModel(last)
+      } else if last.pointee.kind == .image {
+        e.pointee.closeImage(last)
       } else {
         e.pointee.remove(last.pointee.region)
       }
@@ -168,6 +177,7 @@ enum MemoryOut {
     out.pointee.adapter_bytes = UInt64(m.adapters)
     out.pointee.deployment_bytes = 0
     out.pointee.transient_bytes = 0
+    out.pointee.grammar_bytes = UInt64(m.grammars)
   }
 }
 

@@ -7,6 +7,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelSession
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -28,6 +29,7 @@ enum GenerateArguments {
     g.sampling = try sampling(o)
     g.biases = try biases(o)
     g.drafts = try drafts(o)
+    if let grammar = o.grammar { g.grammar = try GrammarArguments.object(grammar) }
     if Int(o.stop_count) > Session.stopsMax {
       throw Failure(.argument, "stop_count is \(o.stop_count); the limit is \(Session.stopsMax)")
     }
@@ -75,6 +77,7 @@ extension GenerateArguments {
 
   private static func drafts(_ o: lintel_generate_options) throws(Failure) -> DraftChoice {
     let known = LINTEL_DRAFT_OFF | LINTEL_DRAFT_UNGATED | LINTEL_DRAFT_LOOKUP | LINTEL_DRAFT_MODEL
+      | LINTEL_DRAFT_PREDICTOR
     try Check.zero(o.draft & ~known == 0, "unknown bits of lintel_generate_options.draft")
     var d = DraftChoice()
     if Int(o.draft_tokens) > DraftSettings.tokensMax {
@@ -86,9 +89,10 @@ extension GenerateArguments {
     d.tokens = o.draft_tokens == 0 ? nil : Int(o.draft_tokens)
     d.isOff = o.draft & LINTEL_DRAFT_OFF != 0
     d.isUngated = o.draft & LINTEL_DRAFT_UNGATED != 0
-    let sources = o.draft & (LINTEL_DRAFT_LOOKUP | LINTEL_DRAFT_MODEL)
+    let sources = o.draft & (LINTEL_DRAFT_LOOKUP | LINTEL_DRAFT_MODEL | LINTEL_DRAFT_PREDICTOR)
     d.usesLookup = sources == 0 || sources & LINTEL_DRAFT_LOOKUP != 0
     d.usesModel = sources == 0 || sources & LINTEL_DRAFT_MODEL != 0
+    d.usesPredictor = sources == 0 || sources & LINTEL_DRAFT_PREDICTOR != 0
     return d
   }
 

@@ -7,6 +7,7 @@ import LintelKernels
 import LintelModel
 import LintelSampling
 import LintelSession
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -15,7 +16,7 @@ enum ModelArguments {
     guard let o = options?.pointee else { return }
     try Check.size(
       o.struct_size, MemoryLayout<lintel_model_options>.size, "lintel_model_options")
-    try Check.zero(o.reserved, "lintel_model_options.reserved")
+    try Check.zero(o.reserved == 0, "lintel_model_options.reserved")
     try Check.zero(
       o.flags & ~(LINTEL_MODEL_FLOAT_ACTIVATIONS | LINTEL_MODEL_VOCABULARY_ONLY) == 0,
       "unknown bits of lintel_model_options.flags")
@@ -26,6 +27,9 @@ enum ModelArguments {
       throw Failure(
         .argument, "chunk_tokens is \(o.chunk_tokens); at most \(LoadedModel.chunkMax) are possible",
         needed: Int64(o.chunk_tokens), available: Int64(LoadedModel.chunkMax))
+    }
+    if o.grammar_bytes > UInt64(Int.max / 256) {
+      throw Failure(.argument, "grammar_bytes is \(Int(clamping: o.grammar_bytes))")
     }
     _ = try adapters(o)
   }
@@ -77,7 +81,8 @@ enum ModelArguments {
       isFloat: flags & LINTEL_MODEL_FLOAT_ACTIVATIONS != 0,
       isVocabularyOnly: flags & LINTEL_MODEL_VOCABULARY_ONLY != 0,
       adapters: try options.map { (o) throws(Failure) in try adapters(o.pointee) }
-        ?? AdapterOptions())
+        ?? AdapterOptions(),
+      grammarBytes: Int(options?.pointee.grammar_bytes ?? 0))
   }
 
   /// Opens `region` on the engine; on failure the region is closed.

@@ -49,7 +49,10 @@ package struct Activations: BitwiseCopyable, @unchecked Sendable {
   /// The instruction set of products with this input; tests lower it.
   package var level: Level
 
-  package init(arena: inout Arena, rowsMax: Int, columnsMax: Int) throws(Failure) {
+  /// `forms` that will never be asked for take no memory.
+  package init(
+    arena: inout Arena, rowsMax: Int, columnsMax: Int, forms: Forms = .all
+  ) throws(Failure) {
     self.rowsMax = rowsMax
     self.columnsMax = columnsMax
     columns = columnsMax
@@ -57,16 +60,18 @@ package struct Activations: BitwiseCopyable, @unchecked Sendable {
     let count = try Checked.multiply(rowsMax, columnsMax, "activations")
     // A width that is no multiple of a block has no such form, so rounding down is enough.
     floats = try arena.carve(Float.self, count, "activations")
+    let count32 = forms.contains(.blocks32) ? count : 0
     form32 = Quantised(
-      quants: try arena.carve(Int8.self, count, "activations in blocks of 32"),
-      scales: try arena.carve(Float.self, count / 32, "activation scales per 32"),
+      quants: try arena.carve(Int8.self, count32, "activations in blocks of 32"),
+      scales: try arena.carve(Float.self, count32 / 32, "activation scales per 32"),
       sums16: try arena.carve(Int16.self, 0, "no sums"),
-      sums32: try arena.carve(Int16.self, count / 32, "activation sums per 32"))
+      sums32: try arena.carve(Int16.self, count32 / 32, "activation sums per 32"))
+    let count256 = forms.contains(.blocks256) ? count : 0
     form256 = Quantised(
-      quants: try arena.carve(Int8.self, count, "activations in blocks of 256"),
-      scales: try arena.carve(Float.self, count / 256, "activation scales per 256"),
-      sums16: try arena.carve(Int16.self, count / 16, "activation sums per 16"),
-      sums32: try arena.carve(Int16.self, count / 32, "activation sums per 32"))
+      quants: try arena.carve(Int8.self, count256, "activations in blocks of 256"),
+      scales: try arena.carve(Float.self, count256 / 256, "activation scales per 256"),
+      sums16: try arena.carve(Int16.self, count256 / 16, "activation sums per 16"),
+      sums32: try arena.carve(Int16.self, count256 / 32, "activation sums per 32"))
   }
 
   /// The forms that a product with weights in `format` reads.

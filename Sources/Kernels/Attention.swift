@@ -305,8 +305,8 @@ package struct AttentionJob: ParallelJob {
     let top = tile.tops[i]
     return withUnsafeMutablePointer(to: &tile.scores) { all in
       let s = UnsafeMutableRawPointer(all).assumingMemoryBound(to: Float.self) + i * 32
-      let best = pointwiseMax(
-        pointwiseMax(s.lanes(0), s.lanes(8)), pointwiseMax(s.lanes(16), s.lanes(24))
+      let best = lt_eight_larger(
+        lt_eight_larger(s.lanes(0), s.lanes(8)), lt_eight_larger(s.lanes(16), s.lanes(24))
       ).greatest()
       let newTop = max(top, best)
       let shrink = top == -.infinity ? 0 : Elementary.exp(top - newTop)

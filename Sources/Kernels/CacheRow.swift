@@ -50,9 +50,9 @@ package struct CacheRows: BitwiseCopyable {
         let v1 = x.lanes(b + 8)
         let v2 = x.lanes(b + 16)
         let v3 = x.lanes(b + 24)
-        let largest = pointwiseMax(
-          pointwiseMax(CacheRows.magnitude(v0), CacheRows.magnitude(v1)),
-          pointwiseMax(CacheRows.magnitude(v2), CacheRows.magnitude(v3))
+        let largest = lt_eight_larger(
+          lt_eight_larger(CacheRows.magnitude(v0), CacheRows.magnitude(v1)),
+          lt_eight_larger(CacheRows.magnitude(v2), CacheRows.magnitude(v3))
         ).greatest()
         let scale = Float16(largest / 127)
         // The rounded scale is the one that counts; infinities and NaN give zeros.
@@ -70,15 +70,13 @@ package struct CacheRows: BitwiseCopyable {
   }
 
   @inline(__always)
-  private static func magnitude(_ v: Lanes) -> Lanes { pointwiseMax(v, -v) }
+  private static func magnitude(_ v: Lanes) -> Lanes { lt_eight_larger(v, -v) }
 
   /// Into -bound ... bound; NaN becomes the bound.
   @inline(__always)
   private static func clamp(_ v: Lanes, _ bound: Lanes) -> Lanes {
-    var r = bound
-    r.replace(with: v, where: v .< bound)
-    r.replace(with: -bound, where: r .< -bound)
-    return r
+    let r = lt_eight_where_less(v, bound, v, bound)
+    return lt_eight_where_less(r, -bound, -bound, r)
   }
 
   @inline(__always)

@@ -5,9 +5,9 @@
 //     o = rms(o, w, ε) · gate(z)
 //
 // With k̃ = e^g k and q̃ = e^g q both reads use the state before the decay:
-// u = β (v − Sᵀ k̃), o = Sᵀ q̃ + (q · k) u; one pass reads S, one pass updates it. Columns of S (value
-// channels) do not depend on each other, so tokens are taken sixteen at a time through blocks of 32
-// columns that stay in the first-level cache. Each token's operations and their order are the same
+// u = β (v − Sᵀ k̃), o = Sᵀ q̃ + (q · k) u; one pass over S updates it with a token and reads for the
+// next. Columns of S (value channels) do not depend on each other, so tokens are taken sixteen at a
+// time through blocks of 32 columns that stay in the first-level cache. Each token's operations and their order are the same
 // for any number of rows.
 //
 // - Shapes: q, k `[rows, d_k]` · v, z, output `[rows, d_v]` · state `[d_k, d_v]`, row-major, Float32
@@ -144,7 +144,7 @@ package struct DeltaRuleJob: ParallelJob {
         if isRecorded {
           record(h, t, count, c, n, s + c, scratch, part)
         } else {
-          for i in 0..<count { step(h, t + i, i, c, n, s + c, width, scratch, u: nil) }
+          steps(h, t, count, c, n, s + c, width, scratch, isRecorded: false)
         }
       }
       for i in 0..<count { finish(h, t + i) }
@@ -182,10 +182,7 @@ package struct DeltaRuleJob: ParallelJob {
     let inPlace = rows - ring.recorded
     let from = inPlace > 0 ? inPlace : ring.commit - ring.lag
     shape.replay(ring, h, ring.position + from, ring.position + t, c, n, copy, columns)
-    for i in 0..<count {
-      let u = ring.record(ring.position + t + i) + h * shape.recordFloats + c
-      step(h, t + i, i, c, n, copy, columns, scratch, u: u)
-    }
+    steps(h, t, count, c, n, copy, columns, scratch, isRecorded: true)
   }
 
   /// Records k and e^g of `count` tokens from `t`. Comes after all columns: until then the places
@@ -201,17 +198,23 @@ package struct DeltaRuleJob: ParallelJob {
     }
   }
 
-  /// One token, n columns from `c`, which lie at `s`, rows `stride` apart.
+  /// Tokens `t ..< t + count`, n columns from `c`, which lie at `s`, rows `stride` apart.
   @inline(__always)
-  private func step(
-    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ s: Floats, _ stride: Int,
-    _ scratch: Floats, u: Floats?
+  private func steps(
+    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ n: Int, _ s: Floats, _ stride: Int,
+    _ scratch: Floats, isRecorded: Bool
   ) {
     if n == 32 {
-      step32(h, t, i, c, s, stride, scratch, u)
+      steps32(h, t, count, c, s, stride, scratch, isRecorded)
     } else {
-      step8(h, t, i, c, n, s, stride, scratch, u)
+      for i in 0..<count { step8(h, t + i, i, c, n, s, stride, scratch, isRecorded) }
     }
+  }
+
+  /// Where u of token `t` is recorded, from column `c`.
+  private func recordedU(_ h: Int, _ t: Int, _ c: Int) -> Floats? {
+    guard let ring else { return nil }
+    return ring.record(ring.position + t) + h * shape.recordFloats + c
   }
 
   private var rowFloats: Int { (shape.keyWidth + 7) & ~7 }
@@ -274,31 +277,42 @@ package struct DeltaRuleJob: ParallelJob {
     }
   }
 
-  /// One token, 32 columns of the state from `c`. `to` receives u.
+  /// A token's vectors of `keyWidth`, and its scalars β and q·k.
+  private struct Token {
+    let factor, k, kDecayed, qDecayed: Floats
+    let b, qk: Float
+  }
+
   @inline(__always)
-  private func step32(
-    _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ state: Floats, _ stride: Int, _ scratch: Floats,
-    _ to: Floats?
+  private func token(_ i: Int, _ scratch: Floats) -> Token {
+    let stride = DeltaRuleJob.block * rowFloats
+    let factor = scratch + i * rowFloats
+    let scalars = scratch + stride * 4 + i * 2
+    return Token(
+      factor: factor, k: factor + stride, kDecayed: factor + 2 * stride,
+      qDecayed: factor + 3 * stride, b: scalars[0], qk: scalars[1])
+  }
+
+  /// Tokens `t ..< t + count`, 32 columns of the state from `c`. The update with one token and the
+  /// reads of the next one share their pass.
+  @inline(__always)
+  private func steps32(
+    _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ state: Floats, _ stride: Int, _ scratch: Floats,
+    _ isRecorded: Bool
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
-    let row = rowFloats
-    let factor = scratch + i * row
-    let k = factor + DeltaRuleJob.block * row
-    let kDecayed = k + DeltaRuleJob.block * row
-    let qDecayed = kDecayed + DeltaRuleJob.block * row
-    let b = scratch[DeltaRuleJob.block * row * 4 + i * 2]
-    let qk = scratch[DeltaRuleJob.block * row * 4 + i * 2 + 1]
-    var r0 = Lanes(repeating: 0)
-    var (r1, r2, r3) = (r0, r0, r0)
-    var (w0, w1, w2, w3) = (r0, r0, r0, r0)
+    let zero = Lanes(repeating: 0)
+    var (r0, r1, r2, r3) = (zero, zero, zero, zero)
+    var (w0, w1, w2, w3) = (zero, zero, zero, zero)
+    var now = token(0, scratch)
     var s = state
     for j in 0..<d {
       // The columns to come: rows are too far apart for the processor to foresee them.
       lt_prefetch(s + 32)
       lt_prefetch(s + 48)
-      let kj = Lanes(repeating: kDecayed[j])
-      let qj = Lanes(repeating: qDecayed[j])
+      let kj = Lanes(repeating: now.kDecayed[j])
+      let qj = Lanes(repeating: now.qDecayed[j])
       let (s0, s1, s2, s3) = (s.lanes(0), s.lanes(8), s.lanes(16), s.lanes(24))
       r0 = r0.addingProduct(kj, s0)
       r1 = r1.addingProduct(kj, s1)
@@ -310,65 +324,93 @@ package struct DeltaRuleJob: ParallelJob {
       w3 = w3.addingProduct(qj, s3)
       s += stride
     }
-    let v = qkv + t * qkvStride + 2 * shape.keyHeads * d + h * width + c
-    let u0 = (v.lanes(0) - r0) * b
-    let u1 = (v.lanes(8) - r1) * b
-    let u2 = (v.lanes(16) - r2) * b
-    let u3 = (v.lanes(24) - r3) * b
-    let q = Lanes(repeating: qk)
-    let o = output + t * outputStride + h * width + c
-    o.store(w0.addingProduct(q, u0), 0)
-    o.store(w1.addingProduct(q, u1), 8)
-    o.store(w2.addingProduct(q, u2), 16)
-    o.store(w3.addingProduct(q, u3), 24)
-    if let to {
-      to.store(u0, 0)
-      to.store(u1, 8)
-      to.store(u2, 16)
-      to.store(u3, 24)
-    }
-    s = state
-    for j in 0..<d {
-      let f = Lanes(repeating: factor[j])
-      let kj = Lanes(repeating: k[j])
-      s.store((s.lanes(0) * f).addingProduct(kj, u0), 0)
-      s.store((s.lanes(8) * f).addingProduct(kj, u1), 8)
-      s.store((s.lanes(16) * f).addingProduct(kj, u2), 16)
-      s.store((s.lanes(24) * f).addingProduct(kj, u3), 24)
-      s += stride
+    var i = 0
+    while true {
+      let v = qkv + (t + i) * qkvStride + 2 * shape.keyHeads * d + h * width + c
+      let u0 = (v.lanes(0) - r0) * now.b
+      let u1 = (v.lanes(8) - r1) * now.b
+      let u2 = (v.lanes(16) - r2) * now.b
+      let u3 = (v.lanes(24) - r3) * now.b
+      let q = Lanes(repeating: now.qk)
+      let o = output + (t + i) * outputStride + h * width + c
+      o.store(w0.addingProduct(q, u0), 0)
+      o.store(w1.addingProduct(q, u1), 8)
+      o.store(w2.addingProduct(q, u2), 16)
+      o.store(w3.addingProduct(q, u3), 24)
+      if isRecorded, let to = recordedU(h, t + i, c) {
+        to.store(u0, 0)
+        to.store(u1, 8)
+        to.store(u2, 16)
+        to.store(u3, 24)
+      }
+      i += 1
+      s = state
+      if i == count {
+        for j in 0..<d {
+          let f = Lanes(repeating: now.factor[j])
+          let kj = Lanes(repeating: now.k[j])
+          s.store((s.lanes(0) * f).addingProduct(kj, u0), 0)
+          s.store((s.lanes(8) * f).addingProduct(kj, u1), 8)
+          s.store((s.lanes(16) * f).addingProduct(kj, u2), 16)
+          s.store((s.lanes(24) * f).addingProduct(kj, u3), 24)
+          s += stride
+        }
+        return
+      }
+      let next = token(i, scratch)
+      (r0, r1, r2, r3) = (zero, zero, zero, zero)
+      (w0, w1, w2, w3) = (zero, zero, zero, zero)
+      for j in 0..<d {
+        let f = Lanes(repeating: now.factor[j])
+        let kj = Lanes(repeating: now.k[j])
+        let kNext = Lanes(repeating: next.kDecayed[j])
+        let qNext = Lanes(repeating: next.qDecayed[j])
+        let s0 = (s.lanes(0) * f).addingProduct(kj, u0)
+        s.store(s0, 0)
+        r0 = r0.addingProduct(kNext, s0)
+        w0 = w0.addingProduct(qNext, s0)
+        let s1 = (s.lanes(8) * f).addingProduct(kj, u1)
+        s.store(s1, 8)
+        r1 = r1.addingProduct(kNext, s1)
+        w1 = w1.addingProduct(qNext, s1)
+        let s2 = (s.lanes(16) * f).addingProduct(kj, u2)
+        s.store(s2, 16)
+        r2 = r2.addingProduct(kNext, s2)
+        w2 = w2.addingProduct(qNext, s2)
+        let s3 = (s.lanes(24) * f).addingProduct(kj, u3)
+        s.store(s3, 24)
+        r3 = r3.addingProduct(kNext, s3)
+        w3 = w3.addingProduct(qNext, s3)
+        s += stride
+      }
+      now = next
     }
   }
 
   /// One token, up to 8 columns: the tail of widths that are not multiples of 32.
   private func step8(
     _ h: Int, _ t: Int, _ i: Int, _ c: Int, _ n: Int, _ state: Floats, _ stride: Int,
-    _ scratch: Floats, _ to: Floats?
+    _ scratch: Floats, _ isRecorded: Bool
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
-    let row = rowFloats
-    let factor = scratch + i * row
-    let k = factor + DeltaRuleJob.block * row
-    let kDecayed = k + DeltaRuleJob.block * row
-    let qDecayed = kDecayed + DeltaRuleJob.block * row
-    let b = scratch[DeltaRuleJob.block * row * 4 + i * 2]
-    let qk = scratch[DeltaRuleJob.block * row * 4 + i * 2 + 1]
+    let token = token(i, scratch)
     var r = Lanes(repeating: 0)
     var w = r
     for j in 0..<d {
       let s = (state + j * stride).lanes(0, count: n)
-      r = r.addingProduct(Lanes(repeating: kDecayed[j]), s)
-      w = w.addingProduct(Lanes(repeating: qDecayed[j]), s)
+      r = r.addingProduct(Lanes(repeating: token.kDecayed[j]), s)
+      w = w.addingProduct(Lanes(repeating: token.qDecayed[j]), s)
     }
     let v = qkv + t * qkvStride + 2 * shape.keyHeads * d + h * width
-    let u = (v.lanes(c, count: n) - r) * b
+    let u = (v.lanes(c, count: n) - r) * token.b
     let o = output + t * outputStride + h * width
-    o.store(w.addingProduct(Lanes(repeating: qk), u), c, count: n)
-    to?.store(u, 0, count: n)
+    o.store(w.addingProduct(Lanes(repeating: token.qk), u), c, count: n)
+    if isRecorded { recordedU(h, t, c)?.store(u, 0, count: n) }
     for j in 0..<d {
       let s = state + j * stride
-      let decayed = s.lanes(0, count: n) * factor[j]
-      s.store(decayed.addingProduct(Lanes(repeating: k[j]), u), 0, count: n)
+      let decayed = s.lanes(0, count: n) * token.factor[j]
+      s.store(decayed.addingProduct(Lanes(repeating: token.k[j]), u), 0, count: n)
     }
   }
 

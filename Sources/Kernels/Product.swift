@@ -55,7 +55,7 @@ package enum Product {
         at: job.weights + weightRows.lowerBound &* matrix.rowBytes,
         left: Int64(weightRows.count &* matrix.rowBytes), next: nil, count: 0)
       withUnsafeMutablePointer(to: &own) { own in
-        lt_stream_begin(own)
+        lt_stream_begin(own, lt_lead(16 &* job.row_bytes))
         job.stream = own
         run(&job, input.level)
       }

@@ -71,12 +71,14 @@ package struct ProductJob: ParallelJob {
   package func run(part: Int, parts: Int) {
     var ranges = InlineArray<32, lt_range>(repeating: lt_range())
     var count = 0
+    var widest = 0
     shares(part, parts) { e, rows in
       if count < 32 && !Product.isFloat(e.matrix, isFloat) {
         ranges[count] = lt_range(
           start: e.matrix.row(rows.lowerBound).assumingMemoryBound(to: UInt8.self),
           bytes: Int64(rows.count &* e.matrix.rowBytes))
         count += 1
+        widest = max(widest, e.matrix.rowBytes)
       }
     }
     withUnsafePointer(to: &ranges) { ranges in
@@ -84,7 +86,7 @@ package struct ProductJob: ParallelJob {
         at: nil, left: 0, next: UnsafeRawPointer(ranges).assumingMemoryBound(to: lt_range.self),
         count: Int64(count))
       withUnsafeMutablePointer(to: &stream) { stream in
-        lt_stream_begin(stream)
+        lt_stream_begin(stream, lt_lead(Int64(16 &* widest)))
         shares(part, parts) { e, rows in
           Product.run(
             e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,

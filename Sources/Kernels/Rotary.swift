@@ -12,13 +12,16 @@ import LintelCore
 package struct Rotary {
   package static var widthMax: Int { 512 }
 
-  var cosines = InlineArray<256, Float>(repeating: 1)
-  var sines = InlineArray<256, Float>(repeating: 0)
-  let half: Int
+  private let cosines: Floats
+  private let sines: Floats
+  private let half: Int
 
-  /// The first `width` dimensions of a head turn; `width` is even and at most `widthMax`.
-  package init(position: Int, width: Int, base: Float) {
+  /// The first `width` dimensions of a head turn; `width` is even and at most `widthMax`. The angles'
+  /// cosines and sines go to `table`, `width` floats which outlive this value.
+  package init(position: Int, width: Int, base: Float, table: Floats) {
     half = width / 2
+    cosines = table
+    sines = table + half
     let step = -lt_log(Double(base)) * 2 / Double(max(width, 1))
     for i in 0..<half {
       let frequency = Float(lt_exp(step * Double(i)))

@@ -1,6 +1,7 @@
 // Eight floats at a time, and the elementary functions that layers need, in plain arithmetic: the
 // same instructions on every platform, so the same bits, whatever the C library.
 
+import CPlatform
 import LintelCore
 
 package typealias Lanes = SIMD8<Float>
@@ -52,9 +53,7 @@ extension SIMD8 where Scalar == Float {
   }
 
   @inline(__always) package func greatest() -> Float {
-    let a = pointwiseMax(lowHalf, highHalf)
-    let b = pointwiseMax(a.lowHalf, a.highHalf)
-    return Swift.max(b[0], b[1])
+    lt_eight_greatest(self)
   }
 }
 
@@ -65,9 +64,7 @@ package enum Elementary {
   @inline(__always) package static func exp(_ x: Lanes) -> Lanes {
     let top = Lanes(repeating: 88.37)
     let bottom = Lanes(repeating: -87.33)
-    var v = x
-    v.replace(with: top, where: x .> top)
-    v.replace(with: bottom, where: x .< bottom)
+    let v = lt_eight_where_less(x, bottom, bottom, lt_eight_where_less(top, x, top, x))
     // Round to nearest by the 1.5 * 2^23 shift; the integer is then in the low mantissa bits.
     let shift = Lanes(repeating: 12_582_912)
     let shifted = shift.addingProduct(v, Lanes(repeating: 1.442_695_04))
@@ -83,9 +80,7 @@ package enum Elementary {
     var y = (r + 1).addingProduct(p, r * r)
     let bits = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23
     y = unsafeBitCast(unsafeBitCast(y, to: SIMD8<Int32>.self) &+ bits, to: Lanes.self)
-    y.replace(with: Lanes(repeating: 0), where: x .< bottom)
-    y.replace(with: x, where: x .!= x)
-    return y
+    return lt_eight_where_nan(x, x, lt_eight_where_less(x, bottom, Lanes(repeating: 0), y))
   }
 
   @inline(__always) package static func exp(_ x: Float) -> Float {
@@ -119,10 +114,8 @@ package enum Elementary {
     log = log.addingProduct(k, Lanes(repeating: -2.121_944_4e-4))
     log = log.addingProduct(square, Lanes(repeating: -0.5)) + f
     log = log.addingProduct(k, Lanes(repeating: 0.693_359_375))
-    var r = log + (y - (u - one)) / u
-    r.replace(with: x, where: x .> 20)
-    r.replace(with: x, where: x .!= x)
-    return r
+    let r = log + (y - (u - one)) / u
+    return lt_eight_where_nan(x, x, lt_eight_where_less(Lanes(repeating: 20), x, x, r))
   }
 
   @inline(__always) package static func softplus(_ x: Float) -> Float {

@@ -13,6 +13,8 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var historyFloats = 0
   /// Per position of one session.
   package var cacheFloats = 0
+  /// The same of the multi-token-prediction block, for sessions that use it.
+  package var predictorCacheFloats = 0
   /// Of one token, in all delta-rule layers.
   package var recordFloats = 0
   /// Whether every cached row divides into blocks of 32, as the q8 cache needs.

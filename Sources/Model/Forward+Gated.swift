@@ -69,6 +69,8 @@ struct GatedPrepareJob: ParallelJob {
   var values: Floats
   var queries: Floats
   var cache: CacheRows
+  /// No queries, and no rows before position 0.
+  var isKeysOnly = false
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -77,23 +79,30 @@ struct GatedPrepareJob: ParallelJob {
   }
 
   func run(part: Int, parts: Int) {
+    var table = InlineArray<512, Float>(repeating: 0)
+    withUnsafeMutablePointer(to: &table) { table in
+      let floats = UnsafeMutableRawPointer(table).assumingMemoryBound(to: Float.self)
+      for t in share(rows, part: part, parts: parts) where position + t >= 0 { row(t, floats) }
+    }
+  }
+
+  private func row(_ t: Int, _ table: Floats) {
     let m = mixer
     let keyTotal = m.headsKV * m.width
-    for t in share(rows, part: part, parts: parts) {
-      let rotary = Rotary(position: position + t, width: m.rotary, base: m.frequencyBase)
-      for h in 0..<m.heads {
-        let q = queries + (t * m.heads + h) * m.width
-        Norm.rms(
-          both + (t * m.heads + h) * 2 * m.width, m.queryNorm, m.epsilon, m.width, into: q)
-        rotary.turn(q)
-      }
-      for h in 0..<m.headsKV {
-        let k = keys + t * keyTotal + h * m.width
-        Norm.rms(k, m.keyNorm, m.epsilon, m.width, into: k)
-        rotary.turn(k)
-      }
-      cache.store(keys + t * keyTotal, position + t, column: 0, count: keyTotal)
-      cache.store(values + t * keyTotal, position + t, column: keyTotal, count: keyTotal)
+    let rotary = Rotary(
+      position: position + t, width: m.rotary, base: m.frequencyBase, table: table)
+    for h in 0..<(isKeysOnly ? 0 : m.heads) {
+      let q = queries + (t * m.heads + h) * m.width
+      Norm.rms(
+        both + (t * m.heads + h) * 2 * m.width, m.queryNorm, m.epsilon, m.width, into: q)
+      rotary.turn(q)
     }
+    for h in 0..<m.headsKV {
+      let k = keys + t * keyTotal + h * m.width
+      Norm.rms(k, m.keyNorm, m.epsilon, m.width, into: k)
+      rotary.turn(k)
+    }
+    cache.store(keys + t * keyTotal, position + t, column: 0, count: keyTotal)
+    cache.store(values + t * keyTotal, position + t, column: keyTotal, count: keyTotal)
   }
 }

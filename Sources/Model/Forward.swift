@@ -44,7 +44,7 @@ package struct Forward {
   let isFloat: Bool
   /// The residual stream, `[rows, embedding]`.
   let hidden: Floats
-  package private(set) var rows = 0
+  package internal(set) var rows = 0
   var segments: InlineArray<8, Segment?>
   var segmentCount = 0
   package private(set) var nextLayer = 0
@@ -109,7 +109,7 @@ package struct Forward {
   }
 
   /// Which adapters the rows have: other passes may have used the list since the last layer.
-  private func adaptersOfRows() -> LowRankPass {
+  func adaptersOfRows() -> LowRankPass {
     let scratch = workspace.lowRank
     var count = 0
     for i in 0..<segmentCount {
@@ -202,7 +202,7 @@ package struct Forward {
   }
 
   /// rms(hidden) into the product input, in the forms that the next products want.
-  private func normalise(_ weight: Vector, _ forms: Activations.Forms) {
+  func normalise(_ weight: Vector, _ forms: Activations.Forms) {
     var input = workspace.input
     input.columns = embeddingWidth
     let job = NormJob(

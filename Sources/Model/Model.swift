@@ -21,6 +21,8 @@ package struct Model: BitwiseCopyable {
   package private(set) var linearCount = 0
   package private(set) var inputCount = 0
   package private(set) var dimensions = Dimensions()
+  /// The multi-token-prediction block.
+  package private(set) var predictor: Predictor?
 
   /// Layers that plain decoding runs: multi-token-prediction blocks come after them in the file.
   package static func layerCount(_ h: Hyperparameters) -> Int {
@@ -108,6 +110,9 @@ package struct Model: BitwiseCopyable {
       try d.include(mixer)
       d.include(feedForward)
     }
+    predictor = try Model.predictor(
+      h, &binder, embedding: embedding, outputNorm: outputNorm, output: output)
+    if let predictor { try d.include(predictor) }
     dimensions = d
   }
 }

@@ -5,8 +5,8 @@
 // `attention.recurrent_layers` says which layers are which; without it every
 // `full_attention_interval`-th layer is full attention. The families differ in how value heads pair
 // with key heads (qwen3next keeps them grouped, the others are tiled) and in whether beta and the
-// decay are two maps or one. Multi-token-prediction blocks follow the layers in the file; plain
-// decoding does not run them.
+// decay are two maps or one. Multi-token-prediction blocks follow the layers in the file;
+// they guess (Predictor.swift).
 
 import CPlatform
 import LintelCore
@@ -17,19 +17,29 @@ enum Qwen35 {
   static func bind(
     _ h: Hyperparameters, _ binder: inout Binder, _ block: Int
   ) throws(Failure) -> (Mixer, FeedForward) {
-    let mixer =
-      try isRecurrent(h, block) ? delta(h, &binder, block) : gated(h, &binder, block)
+    let mixer: Mixer =
+      try isRecurrent(h, block) ? delta(h, &binder, block) : .gated(gated(h, &binder, block))
+    return (mixer, try feedForward(h, &binder, block))
+  }
+
+  /// The layer inside a multi-token-prediction block.
+  static func predictor(
+    _ h: Hyperparameters, _ binder: inout Binder, _ block: Int
+  ) throws(Failure) -> (GatedMixer, FeedForward) {
+    (try gated(h, &binder, block), try feedForward(h, &binder, block))
+  }
+
+  private static func feedForward(
+    _ h: Hyperparameters, _ binder: inout Binder, _ block: Int
+  ) throws(Failure) -> FeedForward {
     try binder.refuse(block, "ffn_gate_up_exps.weight", "one stack for the experts' gates and ups")
     if h.expertCount > 0 && binder.has(block, "ffn_gate_exps.weight") {
-      return (mixer, .experts(try experts(h, &binder, block)))
+      return .experts(try experts(h, &binder, block))
     }
-    return (
-      mixer,
-      .dense(
-        try binder.dense(
-          block, h.embeddingLength, gate: "ffn_gate.weight", up: "ffn_up.weight",
-          down: "ffn_down.weight"))
-    )
+    return .dense(
+      try binder.dense(
+        block, h.embeddingLength, gate: "ffn_gate.weight", up: "ffn_up.weight",
+        down: "ffn_down.weight"))
   }
 
   private static func isRecurrent(_ h: Hyperparameters, _ block: Int) throws(Failure) -> Bool {
@@ -110,7 +120,7 @@ enum Qwen35 {
 
   private static func gated(
     _ h: Hyperparameters, _ b: inout Binder, _ block: Int
-  ) throws(Failure) -> Mixer {
+  ) throws(Failure) -> GatedMixer {
     let e = h.embeddingLength
     let headsKV = try b.need(h.headCountKV, "attention.head_count_kv")
     let width = try b.need(h.keyLength, "attention.key_length")
@@ -138,16 +148,15 @@ enum Qwen35 {
     let query = try Checked.multiply(h.headCount, width, "query heads")
     let key = try Checked.multiply(headsKV, width, "key heads")
     let x = b.sharedInput()
-    return .gated(
-      GatedMixer(
-        heads: h.headCount, headsKV: headsKV, width: width, rotary: rotary, frequencyBase: base,
-        epsilon: h.rmsEpsilon,
-        query: try b.linear(block, "attn_q.weight", input: x, columns: e, rows: 2 * query),
-        key: try b.linear(block, "attn_k.weight", input: x, columns: e, rows: key),
-        value: try b.linear(block, "attn_v.weight", input: x, columns: e, rows: key),
-        queryNorm: try b.vector(block, "attn_q_norm.weight", width),
-        keyNorm: try b.vector(block, "attn_k_norm.weight", width),
-        output: try b.linear(block, "attn_output.weight", columns: query, rows: e)))
+    return GatedMixer(
+      heads: h.headCount, headsKV: headsKV, width: width, rotary: rotary, frequencyBase: base,
+      epsilon: h.rmsEpsilon,
+      query: try b.linear(block, "attn_q.weight", input: x, columns: e, rows: 2 * query),
+      key: try b.linear(block, "attn_k.weight", input: x, columns: e, rows: key),
+      value: try b.linear(block, "attn_v.weight", input: x, columns: e, rows: key),
+      queryNorm: try b.vector(block, "attn_q_norm.weight", width),
+      keyNorm: try b.vector(block, "attn_k_norm.weight", width),
+      output: try b.linear(block, "attn_output.weight", columns: query, rows: e))
   }
 
   private static func experts(

@@ -136,6 +136,11 @@ extension Sampler {
       let bits = mask[word]
       if bits == .max { continue }
       let from = word * 64
+      if bits == 0 {
+        let end = min(from + 64, logits.count)
+        (logits + from).update(repeating: -.infinity, count: end - from)
+        continue
+      }
       for i in from..<min(from + 64, logits.count) where bits >> UInt64(i - from) & 1 == 0 {
         logits[i] = -.infinity
       }

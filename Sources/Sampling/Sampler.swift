@@ -21,6 +21,11 @@ package struct Sampler {
     package let token: Int32
     /// Natural log of the token's probability before any filter: log softmax of the raw logits.
     package let logProbability: Float
+
+    package init(token: Int32, logProbability: Float) {
+      self.token = token
+      self.logProbability = logProbability
+    }
   }
 
   struct Seen: BitwiseCopyable {
@@ -146,6 +151,17 @@ package struct Sampler {
       ? first(logits, top) : draw(logits, top, CounterRandom.bits(seed: options.seed, step: step))
     let raw = original(token) ?? logits[Int(token)]
     return Choice(token: token, logProbability: Float(min(Double(raw) - logTotal, 0)))
+  }
+
+  /// The likeliest token, whatever the options.
+  package func likeliest(_ logits: Buffer<Float>) throws(Failure) -> Choice {
+    try check(logits, nil)
+    let top = clean(logits)
+    if top == -.infinity {
+      throw Failure(.state, "no logit is a number above minus infinity")
+    }
+    return Choice(
+      token: first(logits, top), logProbability: Float(-Elementary.log(total(logits, below: top))))
   }
 
   private func check(_ logits: Buffer<Float>, _ mask: Buffer<UInt64>?) throws(Failure) {

@@ -24,6 +24,9 @@ package struct DraftGate: BitwiseCopyable {
   private var sincePlain = 0
   private var sinceDraft = 0
 
+  /// What a grammar forces cannot be wrong.
+  init() { acceptance[Drafts.forcedKind] = 1 }
+
   /// How many of the first `count` drafts to run; `kinds` says what each is. `each` is what drafting
   /// itself costs a token, in passes of one row.
   mutating func choose(
@@ -78,9 +81,10 @@ package struct DraftGate: BitwiseCopyable {
     }
     sincePlain += 1
     if plainNs == 0 || rows > DraftGate.rowsMax { return }
-    let ratio = max(ns / plainNs, 1)
-    let old = costs[rows]
-    costs[rows] = old == 0 ? ratio : old + (min(ratio, 2 * old) - old) / 8
+    // One pass that something else held up must not close the gate.
+    let old = cost(rows: rows)
+    let ratio = min(max(ns / plainNs, 1), 1.5 * old)
+    costs[rows] = old + (ratio - old) / 6
   }
 
   /// A draft of that kind was right, or was not.

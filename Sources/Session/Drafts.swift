@@ -25,6 +25,7 @@ package struct DraftChoice: BitwiseCopyable, Sendable {
   package var isOff = false
   package var usesLookup = true
   package var usesModel = true
+  package var usesPredictor = true
   package var isUngated = false
 
   package init() {}
@@ -57,9 +58,20 @@ struct Drafts {
   /// Before it is asked.
   static var modelKind: Int { TokenIndex.kinds }
 
+  static var predictorKind: Int { modelKind + 5 }
+
   /// By the probability that the draft model itself gives its guess.
-  static func modelKind(_ probability: Float) -> Int {
-    modelKind + (probability > 0.9 ? 1 : probability > 0.7 ? 2 : probability > 0.4 ? 3 : 4)
+  static func modelKind(_ probability: Float) -> Int { modelKind + degree(probability) }
+  static func predictorKind(_ probability: Float) -> Int { predictorKind + degree(probability) }
+
+  private static func degree(_ probability: Float) -> Int {
+    probability > 0.9 ? 1 : probability > 0.7 ? 2 : probability > 0.4 ? 3 : 4
+  }
+
+  /// The kind that stands for all of a source, before it is asked.
+  static func source(of kind: Int) -> Int? {
+    if kind > predictorKind && kind < forcedKind { return predictorKind }
+    return kind > modelKind && kind < predictorKind ? modelKind : nil
   }
 
   let settings: DraftSettings

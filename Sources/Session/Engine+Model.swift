@@ -6,6 +6,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -54,7 +55,7 @@ package enum MemoryPlan {
     var report = MemoryReport()
     let loaded = try LoadedModel(&measuring, region, bound: cell, options, report: &report)
     report.weights = region.bytes.count
-    report.model = measuring.used - report.scratch - report.adapters
+    report.model = measuring.used - report.scratch - report.adapters - report.grammars
     var session = MemoryReport()
     if options.isVocabularyOnly { return (report, session) }
     try withUnsafePointer(to: loaded) { (p) throws(Failure) in
@@ -108,13 +109,13 @@ extension Engine {
       try loaded.index()
       object.initialize(to: loaded)
       report.weights = region.bytes.count
-      report.model = arena.used - report.scratch - report.adapters
+      report.model = arena.used - report.scratch - report.adapters - report.grammars
       commit(index, bytes: arena.used, kind: .model, model: -1, memory: report)
     } catch {
       if error.status != .budget { throw error }
       let plan = try MemoryPlan.measure(region, options, SessionOptions())
       throw budget(
-        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens, threads or the adapter slots")
+        "the model", plan.model.total, available, "memory_bytes or lower chunk_tokens, threads, the adapter slots or grammar_bytes")
     }
     return index
   }
@@ -157,7 +158,9 @@ extension Engine {
 
   /// Ends a model's mapping and frees its region. It has no sessions: the caller has checked.
   package mutating func closeModel(_ header: UnsafeMutablePointer<Header>) {
-    Layout.object(header, LoadedModel.self).pointee.region.close()
+    let loaded = Layout.object(header, LoadedModel.self)
+    loaded.pointee.endGrammars()
+    loaded.pointee.region.close()
     remove(header.pointee.region)
   }
 }

@@ -11,6 +11,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -22,6 +23,8 @@ package struct Header: BitwiseCopyable {
     package static var engine: Kind { Kind(rawValue: 0x4C4E_544C_454E_4731) }
     package static var model: Kind { Kind(rawValue: 0x4C4E_544C_4D4F_4431) }
     package static var session: Kind { Kind(rawValue: 0x4C4E_544C_5345_5331) }
+    package static var grammar: Kind { Kind(rawValue: 0x4C4E_544C_4752_4D31) }
+    package static var image: Kind { Kind(rawValue: 0x4C4E_544C_494D_4731) }
     package static var none: Kind { Kind(rawValue: 0) }
   }
 

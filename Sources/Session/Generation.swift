@@ -5,6 +5,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -64,6 +65,8 @@ package struct GenerateOptions {
   package var stopTokens = InlineArray<16, Int32>(repeating: -1)
   package var stopTokenCount = 0
   package var drafts = DraftChoice()
+  /// What the answer must fit.
+  package var grammar: UnsafeMutablePointer<LoadedGrammar>?
 
   package init() {}
 }
@@ -73,6 +76,11 @@ struct Generation {
   var sink: EventSink?
   var startedNs: Int64
   var sampled = 0
+  /// Where the grammar's automaton stands.
+  var grammarState: Int32 = Automaton.start
+  /// The byte before, and whether the answer has a blank behind its colons and commas.
+  var lastByte: UInt8 = 0
+  var writesBlanks = true
 }
 
 extension Session {
@@ -102,6 +110,7 @@ extension Session {
         .token, "stop token \(i) is \(options.stopTokens[i]), outside the vocabulary",
         needed: Int64(options.stopTokens[i]))
     }
+    if let grammar = options.grammar { try check(grammar, options) }
     text.restart()
     for i in 0..<stops.count {
       if stops.items[i].count > TextStage.stopBytesMax {
@@ -121,6 +130,7 @@ extension Session {
     figures = Figures()
     lt_store_release(cancelFlag.base, 0)
     generation = Generation(options: options, sink: sink, startedNs: lt_now_ns())
+    useGrammar()
   }
 
   /// One unit of work: a layer of a pass, or the sampling of one token. Returns `more` while there is
@@ -131,7 +141,12 @@ extension Session {
     if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
     let start = lt_now_ns()
     let status: Status
-    if !takeVerified() && (passRows > 0 || pending > 0) {
+    let isVerified = takeVerified()
+    if !isVerified && passRows == 0 && isNextForced() {
+      // Read together with what is pending already, without logits of its own.
+      status = try take(forced: nextForced)
+      figures.generateNs += lt_now_ns() - start
+    } else if !isVerified && (passRows > 0 || pending > 0) {
       let isPrompt = generation.map { $0.sampled == 0 } ?? true
       engine.pointee.takeTurn()
       let isDraft = readDraftUnit()
@@ -171,10 +186,21 @@ extension Session {
       forward?.logits(into: places)
     }
     if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    readPredictor()
+    endPass()
+  }
+
+  /// The states have read the rows of the pass. Guesses are of use only to a generation, and with the
+  /// logits behind them.
+  private mutating func endPass() {
     forward?.finish()
     passEnded(rows: passRows)
+    if generation == nil || !hasLogits { stateCell[0].dropLead() }
     passRows = 0
   }
+
+  /// Rows of the pass under way that are text.
+  private var textRows: Int { passRows == 0 ? 0 : passRows - drafts.list.count }
 
   private mutating func beginPass() {
     let chunk = loaded.pointee.options.chunk
@@ -206,27 +232,26 @@ extension Session {
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
       var row = max(first - position, 0)
-      while row < passRows {
+      let rows = textRows
+      while row < rows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
         engine.pointee.endTurn()
         // They are of `position` once the pass has ended.
-        hasLogits = row + 1 == passRows
+        hasLogits = row + 1 == rows
         if !receive(position + row, logits.base) {
           engine.pointee.takeTurn()
-          forward?.logits(row: passRows - 1, into: logits.base)
+          forward?.logits(row: rows - 1, into: logits.base)
           engine.pointee.endTurn()
           hasLogits = true
-          forward?.finish()
-          passRows = 0
+          endPass()
           drop(to: position)
           return .cancelled
         }
         row += 1
       }
-      if first >= position + passRows { hasLogits = false }
-      forward?.finish()
-      passRows = 0
+      if first >= position + rows { hasLogits = false }
+      endPass()
       if lt_exchange(cancelFlag.base, 0) != 0 {
         drop(to: position)
         return .cancelled
@@ -241,7 +266,7 @@ extension Session {
   }
 
   /// Runs the pass under way to its end.
-  mutating func endPass(_ engine: UnsafeMutablePointer<Engine>) {
+  mutating func completePass(_ engine: UnsafeMutablePointer<Engine>) {
     engine.pointee.takeTurn()
     while passRows > 0 { readUnit() }
     engine.pointee.endTurn()
@@ -251,7 +276,7 @@ extension Session {
   /// that the work is kept and the session stays whole.
   mutating func cancelled() throws(Failure) -> Status {
     if generation == nil {
-      drop(to: position + passRows - drafts.list.count)
+      drop(to: position + textRows)
       return .cancelled
     }
     try finish(.cancel)
@@ -259,18 +284,35 @@ extension Session {
   }
 
   mutating func sampleUnit() throws(Failure) -> Status {
-    guard var g = generation else { return .done }
+    guard let g = generation else { return .done }
+    var allowed: Buffer<UInt64>?
+    if g.options.grammar != nil {
+      if fillMask() == 0 {
+        // The text is complete and the model has no token that says so.
+        isTurnOpen = false
+        try finish(.end)
+        return .done
+      }
+      allowed = mask
+    }
     let choice: Sampler.Choice
     do throws(Failure) {
       choice = try sampler.sample(
-        logits: logits, step: UInt64(truncatingIfNeeded: tokenCount))
+        logits: logits, step: UInt64(truncatingIfNeeded: tokenCount), mask: allowed)
     } catch {
       try finish(.error)
       throw error
     }
+    return try take(choice)
+  }
+
+  /// Makes a token the next one of the text: keeps it, moves the grammar on, tells the host.
+  mutating func take(_ choice: Sampler.Choice) throws(Failure) -> Status {
+    guard var g = generation else { return .done }
     let token = choice.token
     let vocabulary = loaded.pointee.vocabulary
     let isEnd = !g.options.ignoresEnd && isEndToken(token, g.options)
+    if !isEnd { try advanceGrammar(&g, token) }
     let index = g.sampled
     g.sampled += 1
     generation = g
@@ -315,7 +357,7 @@ extension Session {
     return false
   }
 
-  private mutating func finish(_ reason: Finish) throws(Failure) {
+  mutating func finish(_ reason: Finish) throws(Failure) {
     guard let g = generation else { return }
     let rest = try text.finish()
     figures.finish = reason
@@ -324,6 +366,7 @@ extension Session {
         isEnd: true, text: rest, token: -1, index: g.sampled, logProbability: 0, finish: reason,
         elapsedNs: lt_now_ns() - g.startedNs))
     text.restart()
+    releaseGrammar()
     stateCell[0].dropLead()
     generation = nil
   }

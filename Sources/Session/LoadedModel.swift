@@ -6,6 +6,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -21,15 +22,18 @@ package struct LoadedModel {
     package var isFloat: Bool
     package var isVocabularyOnly: Bool
     package var adapters: AdapterOptions
+    /// Memory for grammars; 0 for none.
+    package var grammarBytes: Int
     package init(
       chunk: Int, threads: Int, isFloat: Bool, isVocabularyOnly: Bool,
-      adapters: AdapterOptions = AdapterOptions()
+      adapters: AdapterOptions = AdapterOptions(), grammarBytes: Int = 0
     ) {
       self.chunk = chunk
       self.threads = threads
       self.isFloat = isFloat
       self.isVocabularyOnly = isVocabularyOnly
       self.adapters = adapters
+      self.grammarBytes = grammarBytes
     }
   }
 
@@ -42,6 +46,7 @@ package struct LoadedModel {
   package private(set) var encoder: Encoder
   package private(set) var workspace: Workspace
   package let adapters: AdapterSlots
+  package let grammars: GrammarStore
   /// Whether the identity is known, and the identity.
   private let identityCell: Buffer<UInt64>
 
@@ -83,6 +88,9 @@ package struct LoadedModel {
       threads: options.threads, lowRank: adapters.scratch)
     report.adapters = middle - before
     report.scratch = arena.used - middle
+    let end = arena.used
+    grammars = try GrammarStore(arena: &arena, bytes: options.grammarBytes)
+    report.grammars = arena.used - end
     identityCell = try arena.carve(UInt64.self, 2, "the model's identity")
     chat = nil
   }
@@ -92,6 +100,7 @@ package struct LoadedModel {
     adapters.clear()
     identityCell.fill(0)
     try vocabulary.index()
+    try grammars.prepare(vocabulary)
     do throws(Failure) {
       chat = try ChatFormat(vocabulary)
     } catch {

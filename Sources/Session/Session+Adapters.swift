@@ -5,6 +5,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -135,6 +136,7 @@ extension Session {
 
   /// Gives the slots back, before the session ends. The caller has the engine's turn.
   package mutating func releaseAdapters() {
+    releaseGrammar()
     count(-1)
     adapterCell[0] = AdapterSet()
   }

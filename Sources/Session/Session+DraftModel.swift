@@ -88,6 +88,7 @@ extension Session {
         }
       }
     }
+    lent.pointee.marks.forget(beyond: equal)
     for i in equal..<tokenCount { lent.pointee.tokens[i] = tokens[i] }
     lent.pointee.tokenCount = tokenCount
     // The logits behind the last token are wanted, also if it was read as a guess.

@@ -14,6 +14,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -66,16 +67,23 @@ extension Session {
     if !choice.isUngated && isMeasured {
       list.cut(to: drafts.gate.choose(list.kinds, list.count))
     }
-    // A draft session takes passes of its own: not while others wait for theirs.
+    // These take passes of their own: not while others wait for theirs.
     if choice.usesModel && isMeasured { consult(&list, isUngated: choice.isUngated) }
+    if choice.usesPredictor && isMeasured { predict(&list, isUngated: choice.isUngated) }
     for i in 0..<list.count { tokens[tokenCount + i] = list.tokens[i] }
     drafts.list = list
     figures.drafted += list.count
     return list.count
   }
 
-  /// What the answer's grammar leaves no choice about.
-  private func addForced(_ list: inout DraftList) {}
+  /// What the answer's grammar leaves no choice about, as the tokenizer would write it. Uses the
+  /// model's scratch: the caller has the engine's turn.
+  private mutating func addForced(_ list: inout DraftList) {
+    if list.isFull || generation?.options.grammar == nil { return }
+    let room = Buffer(base: tokens + tokenCount, count: list.countMax)
+    guard let n = try? forcedTokens(into: room) else { return }
+    for i in 0..<n { list.append(room[i], kind: Drafts.forcedKind) }
+  }
 
   /// What has followed before.
   private mutating func look(_ list: inout DraftList) {
@@ -113,9 +121,7 @@ extension Session {
     let isRight = drafts.list.tokens[i] == tokens[position]
     let kind = drafts.list.kinds[i]
     drafts.gate.judged(kind: kind, isRight)
-    if kind > Drafts.modelKind && kind <= Drafts.modelKind + 4 {
-      drafts.gate.judged(kind: Drafts.modelKind, isRight)
-    }
+    if let source = Drafts.source(of: kind) { drafts.gate.judged(kind: source, isRight) }
     if !isRight {
       stateCell[0].dropLead()
       return false
@@ -162,6 +168,7 @@ extension Session {
     marks.forget(beyond: position)
     last = .text
     drafts.learned = min(drafts.learned, tokenCount)
+    marks.forget(beyond: position)
   }
 
   private func isTurnEnd(_ token: Int32) -> Bool {

@@ -48,7 +48,9 @@ package struct JointSessions {
       }
     }
     let sampled = lt_now_ns()
+    engine.pointee.takeTurn()
     share()
+    engine.pointee.endTurn()
     var leader: UnsafeMutablePointer<Session>?
     for i in 0..<count where rows[i] > 0 { leader = leader ?? items[i] }
     if let leader {
@@ -129,13 +131,17 @@ extension Session {
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
     if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
-    if passRows > 0 { endPass(engine) }
+    if passRows > 0 { completePass(engine) }
     _ = takeVerified()
     if pending == 0 && generation != nil {
       let start = lt_now_ns()
       let status = try sampleUnit()
       _ = takeVerified()
       figures.generateNs += lt_now_ns() - start
+      if status != .more { return status }
+    }
+    while isNextForced() {
+      let status = try take(forced: nextForced)
       if status != .more { return status }
     }
     return pending > 0 || generation != nil ? .more : .done

@@ -120,7 +120,7 @@ extension Session {
     from += state.recurrent.count
     state.history.base.update(from: from, count: state.history.count)
     from += state.history.count
-    if m.hasLogits { logits.base.update(from: from, count: logits.count) }
+    if m.hasLogits { logitRows.base.update(from: from, count: logits.count) }
     (tokens + m.position).update(from: marks.tokens(of: i), count: m.tokenCount - m.position)
     marks.forget(beyond: m.position)
     become(m)

@@ -40,6 +40,8 @@ extension Session {
     passRows = 0
     stateCell[0].position = m.position
     stateCell[0].forgetRecords()
+    logitRow = 0
+    drafts.list = DraftList(countMax: 0)
     drafts.learned = 0
     tokenCount = m.tokenCount
     last = m.last
@@ -215,7 +217,7 @@ extension Session {
       let piece = state.piece(i, layers, tokens: h.moment.position)
       try take(piece.start, piece.bytes)
     }
-    if h.moment.hasLogits { try take(UnsafeMutableRawPointer(logits.base), logits.bytes.count) }
+    if h.moment.hasLogits { try take(UnsafeMutableRawPointer(logitRows.base), logits.bytes.count) }
     if hash.value != expected {
       throw Failure(
         .checksum, "the snapshot changed while it was restored: the session has been reset")
@@ -251,7 +253,7 @@ extension Session {
       let to = other.state.piece(i, layers, tokens: m.position)
       to.start.copyMemory(from: from.start, byteCount: from.bytes)
     }
-    if m.hasLogits { other.logits.base.update(from: logits.base, count: logits.count) }
+    if m.hasLogits { other.logitRows.base.update(from: logits.base, count: logits.count) }
     other.marks.forget(beyond: -1)
     other.become(m)
   }

@@ -12,6 +12,7 @@ import LintelCore
 import LintelKernels
 import LintelModel
 import LintelSampling
+import LintelStructure
 import LintelText
 import LintelWeights
 
@@ -72,6 +73,7 @@ package struct Session {
   var sampler: Sampler
   var text: TextStage
   var drafts: Drafts
+  var prediction: Prediction
   var generation: Generation?
   package internal(set) var last: Fed = .nothing
   /// The assistant's turn was opened and not ended by the model.
@@ -80,6 +82,12 @@ package struct Session {
   let marks: Marks
   /// Set by `cancel` from any thread, taken by the stepping one.
   package let cancelFlag: Buffer<UInt32>
+  /// The tokens that the grammar allows next; empty if the model has no memory for grammars.
+  let mask: Buffer<UInt64>
+  let forcedBytes: Buffer<UInt8>
+  /// The state of the grammar that `mask` is for, and how many tokens it allows (2: more).
+  var maskState: Int32 = -1
+  var maskCount = 0
 
   package enum Fed: UInt32, BitwiseCopyable {
     case nothing = 0
@@ -130,10 +138,16 @@ package struct Session {
     hidden = try arena.carve(
       Float.self, Checked.multiply(m.options.chunk, d.embedding, "hidden rows"), "hidden rows")
     cancelFlag = try arena.carve(UInt32.self, 1, "the cancel flag")
+    let words = m.grammars.isThere ? (d.vocabulary + 63) / 64 : 0
+    mask = try arena.carve(UInt64.self, words, "the token mask")
+    forcedBytes = try arena.carve(
+      UInt8.self, words == 0 ? 0 : Session.forcedBytesMax, "forced text")
     sampler = try Sampler(
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)
     text = try TextStage(&arena, tokens: options.drafts.records)
+    prediction = try Prediction(
+      &arena, m.model, context: context, state.cacheFormat, options.drafts, report: &report)
     drafts = try Drafts(&arena, options.drafts)
     marks = try Marks(&arena, d, context: context, count: options.marks)
     if !arena.isMeasuring {
@@ -170,15 +184,15 @@ package struct Session {
 
   /// Back to the state before any text. The adapters stay, the marks do not.
   package mutating func reset() {
-    stateCell[0].reset()
     forward?.finish()
-    stateCell[0].position = 0
+    stateCell[0].reset()
     tokenCount = 0
     passRows = 0
     hasLogits = false
     logitRow = 0
     drafts.list = DraftList(countMax: 0)
     drafts.learned = 0
+    releaseGrammar()
     generation = nil
     last = .nothing
     isTurnOpen = false

@@ -87,6 +87,48 @@ package struct Automaton: BitwiseCopyable {
     return (n, s)
   }
 
+  /// `forced`, and on past optional blanks, which are guessed: for drafts. Where a colon or comma may
+  /// be followed by one, what follows is otherwise the same.
+  package func likely(
+    _ state: Int32, into out: Buffer<UInt8>, writesBlanks: Bool
+  ) -> (count: Int, state: Int32) {
+    var (n, s) = forced(state, into: out)
+    while n < out.count, let blank = optionalBlank(s) {
+      let after = edges[edgeRange(blank).lowerBound]
+      if writesBlanks {
+        out[n] = 32
+        n += 1
+        s = blank
+      } else if edgeRange(blank).count == 1 && after.low == after.high {
+        out[n] = after.low
+        n += 1
+        s = after.target
+      } else {
+        break
+      }
+      let rest = forced(s, into: out.dropping(n))
+      n += rest.count
+      s = rest.state
+    }
+    return (n, s)
+  }
+
+  /// Where a blank leads that makes no other difference.
+  private func optionalBlank(_ state: Int32) -> Int32? {
+    let range = edgeRange(state)
+    if states[Int(state)].isAccepting || range.count < 2 { return nil }
+    let blank = edges[range.lowerBound]
+    if blank.low != 32 || blank.high != 32 { return nil }
+    let others = edgeRange(blank.target)
+    if others.count != range.count - 1 { return nil }
+    for k in 0..<others.count {
+      let a = edges[range.lowerBound + 1 + k]
+      let b = edges[others.lowerBound + k]
+      if a.low != b.low || a.high != b.high || a.target != b.target { return nil }
+    }
+    return blank.target
+  }
+
   // MARK: From the determinizer
 
   /// Moves what `d` has found to the front of `arena`, over whatever lies there: `d`'s own buffers

@@ -73,16 +73,24 @@ package struct NumberPattern {
     guard let low = least else { return Graph.dead }
     let top = most?.whole ?? max(NumberPattern.wholeDefault, low.whole)
     var node = Graph.dead
+    var free = FreeDigits()
     for length in low.whole...max(top, low.whole) where length <= top {
-      let one = try digits(&graph, scratch, next, length, low)
+      let one = try digits(&graph, scratch, next, length, low, &free)
       node = try graph.either(node, one)
     }
     return node
   }
 
+  /// Where any digits may follow: nodes by how many, shared by numbers of all lengths. Only without a
+  /// step, and behind the first digit.
+  private struct FreeDigits {
+    var nodes = InlineArray<48, Int32>(repeating: -1)
+  }
+
   /// Numbers with `length` digits before the point, from the last digit to the first.
   private func digits(
-    _ graph: inout Graph, _ scratch: Buffer<Int32>, _ next: Int32, _ length: Int, _ low: Decimal
+    _ graph: inout Graph, _ scratch: Buffer<Int32>, _ next: Int32, _ length: Int, _ low: Decimal,
+    _ free: inout FreeDigits
   ) throws(Failure) -> Int32 {
     var here = 0
     let startsLow = length == low.whole
@@ -97,8 +105,15 @@ package struct NumberPattern {
         if isLow && !startsLow || isHigh && !startsHigh { continue }
         for r in 0..<step {
           let slot = here + tight * step + r
+          let left = length + fractionWritten - p
+          let isFree = tight == 0 && step == 1 && p > 0 && left < 48
+          if isFree && free.nodes[left] >= 0 {
+            scratch[slot] = free.nodes[left]
+            continue
+          }
           scratch[slot] = try self.node(
             &graph, scratch, next, length, low, p, isLow, isHigh, r, after)
+          if isFree { free.nodes[left] = scratch[slot] }
         }
       }
       p -= 1

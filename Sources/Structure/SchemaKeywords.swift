@@ -69,8 +69,9 @@ enum Keyword: Int {
   }
 }
 
-struct TypeSet: OptionSet {
-  let rawValue: UInt8
+/// Not an OptionSet: its array literals would drag Array into the engine.
+struct TypeSet: Equatable {
+  var rawValue: UInt8
   static var null: TypeSet { TypeSet(rawValue: 1) }
   static var boolean: TypeSet { TypeSet(rawValue: 2) }
   static var integer: TypeSet { TypeSet(rawValue: 4) }
@@ -80,6 +81,13 @@ struct TypeSet: OptionSet {
   static var array: TypeSet { TypeSet(rawValue: 32) }
   static var object: TypeSet { TypeSet(rawValue: 64) }
   static var all: TypeSet { TypeSet(rawValue: 127) }
+
+  var isEmpty: Bool { rawValue == 0 }
+  func contains(_ other: TypeSet) -> Bool { rawValue & other.rawValue == other.rawValue }
+  func isSubset(of other: TypeSet) -> Bool { other.contains(self) }
+  func isDisjoint(with other: TypeSet) -> Bool { rawValue & other.rawValue == 0 }
+  func intersection(_ other: TypeSet) -> TypeSet { TypeSet(rawValue: rawValue & other.rawValue) }
+  mutating func formUnion(_ other: TypeSet) { rawValue |= other.rawValue }
 }
 
 struct SchemaKeywords {

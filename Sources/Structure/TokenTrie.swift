@@ -184,7 +184,7 @@ package struct TokenTrie: BitwiseCopyable {
         depth -= 1
         let node = Int(open[depth])
         if node < nodes.count {
-          nodes[node] |= UInt64(count - node) & 0x1F_FFFF << 16
+          nodes[node] |= (UInt64(count - node) & 0x1F_FFFF) << 16
           if odd[depth] { nodes[node] |= TokenTrie.oddBit }
         }
         if depth > 0 && odd[depth] { odd[depth - 1] = true }

@@ -23,17 +23,18 @@ extension SchemaCompiler {
         needed: Int64(n), available: Int64(SchemaCompiler.toolsMax))
     }
     var node = Graph.dead
+    var names = InlineArray<256, Int32>(repeating: 0)
+    var count = 0
     var parts = json.parts(list)
     while let part = parts.next() {
       let (name, parameters) = try tool(part.value)
-      var others = parts
-      while let other = others.next() {
-        if json.equals(try tool(other.value).name, name) {
-          throw Failure(
-            .schema, "\(json.path(other.value)): a second tool of the same name",
-            needed: Int64(other.value))
-        }
+      // `names` are offsets of the names so far.
+      for i in 0..<count where json.equals(Int(names[i]), name) {
+        throw Failure(
+          .schema, "\(json.path(name)): a second tool of the same name", needed: Int64(name))
       }
+      names[count] = Int32(truncatingIfNeeded: name)
+      count += 1
       node = try graph.either(node, try call(name, parameters))
     }
     return node

@@ -111,6 +111,18 @@ package struct MetadataEntry {
     return StringArray(proven: value, count: elementCount)
   }
 
+  /// Element `i` of an array of `count` 32-bit floats.
+  package func float(_ i: Int, of count: Int) throws(Failure) -> Float {
+    if type != .array || elementType != .float32 || elementCount != count {
+      throw Failure(
+        .format,
+        "key \(key) at byte \(valueOffset) is not an array of \(count) 32-bit floats")
+    }
+    let v = Float(bitPattern: UInt32(littleEndian: value.load(4 * i, as: UInt32.self)))
+    if !v.isFinite { throw Failure(.format, "key \(key), element \(i): not a finite number") }
+    return v
+  }
+
   package func integers() throws(Failure) -> IntegerArray {
     guard type == .array, elementType.width > 0, elementType != .float32, elementType != .float64
     else { throw wrongType("an array of integers or bools") }

@@ -129,6 +129,7 @@ struct Plan: ParsableCommand {
       "scratch": m.scratch_bytes, "state": m.state_bytes, "cache": m.cache_bytes,
       "session": m.session_bytes, "total": m.total_bytes, "weights": m.weights_bytes,
     ]
+    if m.grammar_bytes > 0 { object["grammar"] = m.grammar_bytes }
     if m.deployment_bytes > 0 {
       object["deployment"] = m.deployment_bytes
       object["transient"] = m.transient_bytes
@@ -148,6 +149,7 @@ struct Plan: ParsableCommand {
     line("state", m.state_bytes, "recurrent states and convolution histories")
     line("cache", m.cache_bytes, "attention caches")
     line("session", m.session_bytes, "tokens, logits, sampler, text")
+    if m.grammar_bytes > 0 { line("grammars", m.grammar_bytes, "what answers must fit") }
     if m.deployment_bytes > 0 { line("deployment", m.deployment_bytes, "names, prompts, tools") }
     line("total", m.total_bytes, "the smallest budget that works")
     line("weights", m.weights_bytes, "mapped read-only, not part of the total")

@@ -9,7 +9,7 @@ struct Lintel: ParsableCommand {
     abstract: "Run small linear-attention language models in a fixed number of bytes.",
     version: "0.1.0",
     subcommands: [
-      Run.self, Info.self, Plan.self, Check.self, Tokenize.self, Logits.self, Bench.self,
+      Run.self, Info.self, Plan.self, Check.self, Tokenize.self, Logits.self, Bench.self, See.self,
       Quantize.self,
     ])
 }

@@ -93,6 +93,59 @@ struct AdapterOptions: ParsableArguments {
   }
 }
 
+/// `--schema FILE`, `--tools FILE` or `--grammar FILE`
+struct GrammarFileOptions: ParsableArguments {
+  @Option(name: .long, help: "A JSON Schema that the answer must satisfy.")
+  var schema: String?
+
+  @Option(name: .long, help: "A file of tools (OpenAI's form): the answer is a call of one.")
+  var tools: String?
+
+  @Option(name: .long, help: "A GBNF grammar that the answer must follow.")
+  var grammar: String?
+
+  @Option(name: .long, help: "Blanks behind colons and commas: free, none or one.")
+  var blanks = "free"
+
+  @Option(name: .long, help: "Memory for the grammar in MiB.")
+  var grammarMib = 32
+
+  func validate() throws {
+    if [schema, tools, grammar].compactMap({ $0 }).count > 1 {
+      throw ValidationError("Only one of --schema, --tools and --grammar can hold.")
+    }
+    if !["free", "none", "one"].contains(blanks) {
+      throw ValidationError("--blanks must be free, none or one.")
+    }
+    if grammarMib < 1 || grammarMib > 1 << 20 {
+      throw ValidationError("--grammar-mib must be 1 to \(1 << 20).")
+    }
+  }
+
+  func choice() throws -> GrammarChoice? {
+    let files = [
+      (schema, UInt32(LINTEL_GRAMMAR_JSON_SCHEMA)), (tools, UInt32(LINTEL_GRAMMAR_TOOLS)),
+      (grammar, UInt32(LINTEL_GRAMMAR_GBNF)),
+    ]
+    for case (let path?, let kind) in files {
+      guard let text = FileManager.default.contents(atPath: path) else {
+        throw ToolError(description: "\(path) cannot be read")
+      }
+      return GrammarChoice(
+        text: text, kind: kind,
+        flags: ["none": LINTEL_GRAMMAR_COMPACT, "one": LINTEL_GRAMMAR_SPACED][blanks] ?? 0)
+    }
+    return nil
+  }
+}
+
+/// What answers must fit.
+struct GrammarChoice {
+  let text: Data
+  let kind: UInt32
+  let flags: UInt32
+}
+
 /// An adapter file, what it is, and its scale.
 struct AdapterChoice {
   let path: String

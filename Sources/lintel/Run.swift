@@ -53,6 +53,7 @@ struct Run: ParsableCommand {
   var save: String?
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var fit: GrammarFileOptions
   @OptionGroup var drafts: DraftOptions
   @OptionGroup var pass: PassOptions
 
@@ -98,7 +99,11 @@ struct Run: ParsableCommand {
     settings.budget = budgetMib.map { UInt64($0) << 20 }
     settings.adapters = try adapters.choices()
     drafts.apply(&settings)
+    let choice = try fit.choice()
+    if choice != nil { settings.grammarBytes = UInt64(fit.grammarMib) << 20 }
     let runtime = try Runtime(path: path, settings)
+    let grammar = try choice.map { try runtime.grammar($0) }
+    if stats, let grammar { reportGrammar(grammar) }
     let session = try runtime.session()
     if let system {
       try feed(session, LINTEL_ROLE_SYSTEM, system)
@@ -106,6 +111,7 @@ struct Run: ParsableCommand {
     var sampling = lintel_generate_options()
     sampling.struct_size = UInt32(MemoryLayout<lintel_generate_options>.size)
     sampling.max_tokens = 512
+    sampling.grammar = grammar
     try serve(session, sampling) { try check { lintel_session_reset(session, $0) } }
     if stats { reportMemory(try runtime.memory()) }
   }
@@ -227,6 +233,16 @@ struct Run: ParsableCommand {
       )
     }
     report("finish     \(Int(r.finish) < reasons.count ? reasons[Int(r.finish)] : "?")")
+  }
+
+  private func reportGrammar(_ grammar: OpaquePointer) {
+    var info = lintel_grammar_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_grammar_info>.size)
+    _ = lintel_grammar_get_info(grammar, &info)
+    report(
+      "grammar    \(info.state_count) states, \(info.edge_count) edges, \(info.mask_count) masks, "
+        + "\(info.bytes) bytes, "
+        + String(format: "%.2f ms", Double(info.compile_ns) / 1e6))
   }
 
   private func reportMemory(_ m: lintel_memory) {

@@ -32,6 +32,7 @@ struct EngineSettings {
   var sessions = 1
   var budget: UInt64?
   var adapters: [AdapterChoice] = []
+  var grammarBytes: UInt64 = 0
   var draftTokens = 0
   var draftModel: String?
 
@@ -102,6 +103,7 @@ final class Runtime {
         s.adapters.map { s.isFloat ? $0.info.float_slot_bytes : $0.info.slot_bytes }.max() ?? 0
       o.adapter_rank = s.adapters.reduce(0) { $0 + $1.info.rank }
     }
+    o.grammar_bytes = s.grammarBytes
     o.flags =
       (s.isFloat ? LINTEL_MODEL_FLOAT_ACTIVATIONS : 0)
       | (s.isVocabularyOnly ? LINTEL_MODEL_VOCABULARY_ONLY : 0)
@@ -155,6 +157,22 @@ final class Runtime {
     try check { lintel_session_create(model, &options, &session, $0) }
     guard let session else { throw ToolError(description: "no session") }
     return session
+  }
+
+  /// Compiles a grammar, which lives as long as the model.
+  func grammar(_ choice: GrammarChoice) throws -> OpaquePointer {
+    var options = lintel_grammar_options()
+    options.struct_size = UInt32(MemoryLayout<lintel_grammar_options>.size)
+    options.kind = choice.kind
+    options.flags = choice.flags
+    var grammar: OpaquePointer?
+    try choice.text.withUnsafeBytes { raw in
+      options.text = raw.baseAddress?.assumingMemoryBound(to: CChar.self)
+      options.text_bytes = UInt64(raw.count)
+      try check { lintel_grammar_compile(model, &options, &grammar, $0) }
+    }
+    guard let grammar else { throw ToolError(description: "no grammar") }
+    return grammar
   }
 
   /// Gives the session the adapters of the settings, or none.

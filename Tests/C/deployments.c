@@ -116,12 +116,22 @@ static void remove_work(void) {
 
 static uint64_t sum(const lintel_memory *m) {
   return m->engine_bytes + m->model_bytes + m->scratch_bytes + m->state_bytes + m->cache_bytes +
-         m->session_bytes + m->adapter_bytes + m->deployment_bytes;
+         m->session_bytes + m->adapter_bytes + m->grammar_bytes + m->deployment_bytes;
 }
 
 static void count_problem(void *user, const lintel_problem *problem) {
   CHECK(problem->struct_size == sizeof *problem && problem->status < 0 && problem->sentence[0]);
   ++*(int *)user;
+}
+
+static int32_t append(void *user, const lintel_event *event) {
+  char *answer = user;
+  const size_t n = strlen(answer);
+  if (n + event->text_bytes < 1024) {
+    memcpy(answer + n, event->text, event->text_bytes);
+    answer[n + event->text_bytes] = 0;
+  }
+  return LINTEL_CONTINUE;
 }
 
 /* The whole of full.json, by name and by index. */
@@ -164,7 +174,7 @@ static void full(void) {
   CHECK(engine_used.budget_bytes + used.deployment_bytes == used.budget_bytes);
 
   CHECK(lintel_deployment_get_info(d, &info) == LINTEL_OK);
-  CHECK(info.model_count == 2 && info.adapter_count == 2 && info.session_count == 3);
+  CHECK(info.model_count == 2 && info.adapter_count == 2 && info.session_count == 5);
   CHECK(lintel_deployment_model(d, "base", &base, NULL) == LINTEL_OK && base);
   CHECK(lintel_deployment_model(d, "other", &other, NULL) == LINTEL_OK && other && other != base);
   CHECK(lintel_deployment_model_at(d, 1, &name, &model) == LINTEL_OK && !strcmp(name, "other"));
@@ -174,7 +184,7 @@ static void full(void) {
   CHECK(lintel_deployment_session_at(d, 1, &name, &session) == LINTEL_OK);
   CHECK(!strcmp(name, "passenger") && session == passenger);
   CHECK(lintel_deployment_session_at(d, 2, &name, NULL) == LINTEL_OK && !strcmp(name, "guest"));
-  CHECK(lintel_deployment_session_at(d, 3, NULL, NULL) == LINTEL_ERR_ARGUMENT);
+  CHECK(lintel_deployment_session_at(d, 5, NULL, NULL) == LINTEL_ERR_ARGUMENT);
   CHECK(lintel_deployment_adapter_at(d, 0, &adapter) == LINTEL_OK && adapter.slot == 1);
   CHECK(!strcmp(adapter.name, "one") && adapter.model == base);
   CHECK(lintel_deployment_adapter_at(d, 1, &adapter) == LINTEL_OK && adapter.slot == 0);
@@ -212,6 +222,24 @@ static void full(void) {
   CHECK(lintel_deployment_session(d, "guest", &session, NULL) == LINTEL_OK);
   CHECK(lintel_session_position(session, &position) == LINTEL_OK && position.pending_tokens == 0);
   CHECK(lintel_deployment_generate_options(d, "guest", &o, NULL) == LINTEL_OK && !o.stops);
+
+  /* The passenger's answers are calls of the tools, whatever the model. */
+  lintel_generate_options call = LINTEL_GENERATE_OPTIONS_INIT;
+  char answer[1024] = "";
+  CHECK(lintel_deployment_generate_options(d, "passenger", &call, NULL) == LINTEL_OK);
+  CHECK(call.grammar && call.max_tokens == 200);
+  CHECK(lintel_session_feed_message(passenger, LINTEL_ROLE_USER, "Louder!", 7, NULL) == LINTEL_OK);
+  CHECK(lintel_session_generate(passenger, &call, append, answer, NULL, &error) == LINTEL_DONE);
+  CHECK(!strncmp(answer, "{\"name\":", 8));
+
+  /* The pilot's copilot is lent. */
+  CHECK(lintel_deployment_session(d, "copilot", &session, NULL) == LINTEL_OK);
+  REFUSED(lintel_session_reset(session, &error), LINTEL_ERR_BUSY, "");
+  CHECK(lintel_deployment_session(d, "pilot", &session, NULL) == LINTEL_OK);
+  CHECK(lintel_session_feed_text(session, "Home.", 5, 0, NULL) == LINTEL_OK);
+  o.flags = LINTEL_GENERATE_IGNORE_END;
+  o.max_tokens = 8;
+  CHECK(lintel_session_generate(session, &o, NULL, NULL, NULL, &error) == LINTEL_DONE);
 
   /* What is left of the budget is the host's. */
   session = open_session(base, 64);

@@ -92,7 +92,7 @@ static void plan_arguments(void) {
   m.struct_size = sizeof m;
   eo.struct_size = 1;
   REFUSED(lintel_plan(path, &eo, NULL, NULL, 1, &m, &error), S, "lintel_engine_options");
-  mo.reserved[1] = 1;
+  mo.reserved[0] = 1;
   REFUSED(lintel_plan(path, NULL, &mo, NULL, 1, &m, &error), R, "lintel_model_options");
   so.reserved[0] = 1;
   REFUSED(lintel_plan(path, NULL, NULL, &so, 1, &m, &error), R, "lintel_session_options");
@@ -278,7 +278,7 @@ static void generate_arguments(host h) {
     REFUSED(lintel_session_begin(s, &o, ignore, NULL, &error), status, word); \
   } while (0)
   TRY(o.struct_size = 8, S, "lintel_generate_options");
-  TRY(o.reserved[3] = 1, R, "lintel_generate_options");
+  TRY(o.reserved[1] = 1, R, "lintel_generate_options");
   TRY(o.flags = 8, R, "flags");
   TRY(o.temperature = -1, A, "temperature");
   TRY(o.temperature = (float)(0.0 / (double)(o.top_p)), A, "temperature");

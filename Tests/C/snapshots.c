@@ -2,7 +2,8 @@
  * refusal has its status and leaves the session as it was; snapshots that are cut, damaged or forged
  * never do worse than that; files are replaced whole.
  *
- *   snapshots MODEL OTHER...      kimi-kq-tiny, whose tensors' names and shapes are used, and others
+ *   snapshots MODEL OTHER [MORE...]      kimi-kq-tiny, whose tensors' names and shapes are used, and
+ *                                        others; more models, more mutations
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -145,11 +146,17 @@ static void go_to(lintel_session *session, int place) {
 }
 enum { PLACES = 7 };
 
-/* From every kind of place, by every way. */
-static void goes_on(const char *model_path, uint32_t threads, int has_chat) {
+/* From every kind of place, by every way; where the state lags behind the text by some tokens, too. */
+static void goes_on(const char *model_path, uint32_t threads, uint32_t guesses, int has_chat) {
   host h = open_host(model_path, 64u << 20, threads);
   host h2 = open_host(model_path, 64u << 20, 1);
-  lintel_session *a = create(h.model, CONTEXT, 2, 0), *b = create(h.model, CONTEXT + 40, 1, 0);
+  lintel_session_options options = LINTEL_SESSION_OPTIONS_INIT;
+  lintel_session *a, *b = create(h.model, CONTEXT + 40, 1, 0);
+  options.context_tokens = CONTEXT;
+  options.marks = 2;
+  options.draft_tokens = guesses;
+  options.rewind_tokens = guesses;
+  CHECK(lintel_session_create(h.model, &options, &a, NULL) == LINTEL_OK);
   lintel_session *c = create(h2.model, CONTEXT - 40, 0, 0);
   for (int place = 0; place < PLACES; place++) {
     if (place == 5 && !has_chat) continue;
@@ -657,10 +664,11 @@ int main(int argc, char **argv) {
   snprintf(partial, sizeof partial, "%s.partial", path);
   if (!realpath(argv[1], real)) return 1;
   for (int i = 1; i < argc; i++)
-    for (uint32_t threads = 1; threads <= 2; threads++) goes_on(argv[i], threads, i == 1);
+    for (uint32_t threads = 1; threads <= 2; threads++)
+      goes_on(argv[i], threads, threads == 1 ? 0 : 4, i == 1);
   marks(argv[1]);
   refusals(argv[1], argc > 2 ? argv[2] : argv[1]);
-  mutations(argv[1], 3000);
+  mutations(argv[1], argc > 3 ? 3000 : 300);
   adapters(argv[1]);
   files(real);
   rmdir(directory);

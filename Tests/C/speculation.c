@@ -136,7 +136,10 @@ static void same_text(lintel_model *model, int prompts, const lintel_adapter_use
     probe(plain, &before);
     for (int k = i % 2; k < DRAFT_MAX; k += 2) {
       lintel_result result = LINTEL_RESULT_INIT;
-      o.draft = i % 5 ? LINTEL_DRAFT_UNGATED : 0;
+      static const uint32_t choices[] = {LINTEL_DRAFT_UNGATED, 0,
+                                         LINTEL_DRAFT_UNGATED | LINTEL_DRAFT_PREDICTOR,
+                                         LINTEL_DRAFT_UNGATED | LINTEL_DRAFT_LOOKUP};
+      o.draft = choices[i / 2 % 4];
       CHECK(lintel_session_reset(drafting[k], NULL) == LINTEL_OK);
       CHECK(lintel_session_feed_tokens(drafting[k], ids, count, NULL) == LINTEL_OK);
       CHECK(generate(drafting[k], &o, &got, &result) == expected.hash);

@@ -1,5 +1,6 @@
 /* Random sequences of everything that can happen to four sessions of one model, against a plain replay
  * of what each of them should have read: the same tokens, log-probabilities and logits, to the bit.
+ * Two of the four guess tokens and can take them back; the one that replays cannot.
  *
  *   timelines MODEL [SEQUENCES] [SEED] [FIRST]      the model is kimi-kq-tiny; 1000 are a full run
  *
@@ -14,7 +15,7 @@
 #include "adapter_file.h"
 #include "check.h"
 
-enum { SESSIONS = 4, CONTEXT = 240, MARKS = 3, STORES = 3, SETS = 4, OPERATIONS = 150, GUARD = 4096,
+enum { SESSIONS = 4, CONTEXT = 240, MARKS = 3, STORES = 3, SETS = 4, OPERATIONS = 150, OPERATION_KINDS = 17, GUARD = 4096,
        ROOM = 2 << 20 };
 
 typedef struct entry {
@@ -49,7 +50,7 @@ static shadow filed;
 static int is_filed;
 static char path[] = "build/lintel-timelines-XXXXXX/session";
 static uint64_t draws;
-static uint64_t counts[16];
+static uint64_t counts[OPERATION_KINDS];
 static long sequence;
 
 static uint64_t draw(void) {
@@ -239,6 +240,17 @@ static void mark(line *l, uint32_t which) {
   look(l);
 }
 
+static void take_back(line *l) {
+  const uint32_t count = 1 + below(4);
+  const lintel_status got = lintel_session_rewind_tokens(l->session, count, NULL);
+  CHECK(got == LINTEL_OK || got == LINTEL_ERR_LIMIT || got == LINTEL_ERR_STATE);
+  if (got) return;
+  l->now.count -= count;
+  /* One more may have to be read again. */
+  l->now.read = where(l).tokens;
+  look(l);
+}
+
 static void switch_adapters(line *l) {
   const int set = (int)below(SETS);
   if (use_set(l->session, set) == LINTEL_OK) l->now.set = set;
@@ -246,7 +258,7 @@ static void switch_adapters(line *l) {
 
 static void operate(void) {
   line *l = &lines[below(SESSIONS)];
-  const uint32_t operation = below(16);
+  const uint32_t operation = below(OPERATION_KINDS);
   counts[operation]++;
   switch (operation) {
     case 0: case 1: case 2: feed(l); break;
@@ -260,6 +272,7 @@ static void operate(void) {
     case 12: below(4) ? mark(l, below(MARKS)) : below(2) ? save_file(l) : restore_file(l); break;
     case 13: mark(l, below(MARKS)); break;
     case 14: cancel(l); break;
+    case 15: take_back(l); break;
     default: switch_adapters(l); break;
   }
 }
@@ -353,6 +366,7 @@ int main(int argc, char **argv) {
   lintel_model_options mo = LINTEL_MODEL_OPTIONS_INIT;
   lintel_session_options so = LINTEL_SESSION_OPTIONS_INIT;
   lintel_memory planned = LINTEL_MEMORY_INIT, used = LINTEL_MEMORY_INIT;
+  lintel_session_options guessing;
   lintel_engine *engine;
   lintel_model *model;
   lintel_error error = LINTEL_ERROR_INIT;
@@ -362,15 +376,25 @@ int main(int argc, char **argv) {
   mo.adapter_rank = 8;
   so.context_tokens = CONTEXT;
   so.marks = MARKS;
-  if (lintel_plan(model_path, &eo, &mo, &so, SESSIONS + 1, &planned, &error)) {
-    printf("no plan: %s\n", error.message);
-    return 1;
+  guessing = so;
+  guessing.draft_tokens = 3;
+  guessing.rewind_tokens = 4;
+  uint64_t total = 0;
+  for (int i = 0; i < 3; i++) { /* without sessions; with three plain ones; two more that guess */
+    static const uint32_t numbers[3] = {0, 3, 2};
+    const lintel_session_options *const kind = i == 2 ? &guessing : &so;
+    if (lintel_plan(model_path, &eo, &mo, kind, numbers[i], &planned, &error)) {
+      printf("no plan: %s\n", error.message);
+      return 1;
+    }
+    const uint64_t alone = planned.engine_bytes + planned.model_bytes + planned.scratch_bytes +
+                           planned.adapter_bytes;
+    total += planned.total_bytes - (i ? alone : 0);
   }
   char *const end_of_directory = strrchr(path, '/');
   *end_of_directory = 0;
   if (!mkdtemp(path)) return 1;
   *end_of_directory = '/';
-  const uint64_t total = planned.total_bytes;
   unsigned char *all = aligned_alloc(64, (total + 2 * GUARD + 63) & ~(uint64_t)63);
   if (!all) return 1;
   memset(all, 0xA5, total + 2 * GUARD);
@@ -390,7 +414,8 @@ int main(int argc, char **argv) {
     CHECK(lintel_adapter_load_bytes(model, slot, file.out, file.out_bytes, NULL, NULL) == LINTEL_OK);
   }
   for (int i = 0; i < SESSIONS; i++)
-    CHECK(lintel_session_create(model, &so, &lines[i].session, NULL) == LINTEL_OK);
+    CHECK(lintel_session_create(model, i % 2 ? &guessing : &so, &lines[i].session, NULL) ==
+          LINTEL_OK);
   CHECK(lintel_session_create(model, &so, &plain, NULL) == LINTEL_OK);
   const int heap_before = heap_calls, maps_before = map_calls;
   const long pages_before = address_space();
@@ -410,9 +435,10 @@ int main(int argc, char **argv) {
   (void)rmdir(path);
   static const char *const names[] = {"feed", "feed", "feed", "step", "step", "step together",
                                       "begin", "begin", "to rest", "fork", "save", "restore",
-                                      "mark or file", "mark or rewind", "cancel", "adapters"};
-  for (int i = 0; i < 16; i++)
-    printf("%s %llu%s", names[i], (unsigned long long)counts[i], i < 15 ? ", " : "\n");
+                                      "mark or file", "mark or rewind", "cancel", "take back", "adapters"};
+  for (int i = 0; i < OPERATION_KINDS; i++)
+    printf("%s %llu%s", names[i], (unsigned long long)counts[i],
+           i + 1 < OPERATION_KINDS ? ", " : "\n");
   printf("%ld sequences of %d operations; %d heap calls, %d mappings, %llu bytes planned and used\n",
          sequence - first, OPERATIONS, heap, maps, (unsigned long long)total);
   return report("timelines");

@@ -347,4 +347,5 @@ def main():
             make(name, output, tokenizer)
 
 
-main()
+if __name__ == "__main__":
+    main()

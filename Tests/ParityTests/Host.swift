@@ -26,6 +26,7 @@ struct Settings {
   var context: UInt32 = 1024
   var isFloat = false
   var adapters: [AdapterChoice] = []
+  var drafts: UInt32 = 0
 }
 
 struct AdapterChoice {
@@ -60,6 +61,7 @@ final class Host {
     var s = lintel_session_options()
     s.struct_size = UInt32(MemoryLayout<lintel_session_options>.size)
     s.context_tokens = settings.context
+    s.draft_tokens = settings.drafts
     s.cache = UInt32(settings.isFloat ? LINTEL_CACHE_F32 : LINTEL_CACHE_AUTO)
     var plan = lintel_memory()
     plan.struct_size = UInt32(MemoryLayout<lintel_memory>.size)

@@ -27,7 +27,7 @@ validator = jsonschema.Draft202012Validator(schema)
 
 # Names of nothing, numbers that contradict others: sentences that a schema has no words for.
 BEYOND = re.compile(
-    "there is no model called|has no adapter called|holds another adapter already|"
+    "there is no model called|there is no session called|has no adapter called|holds another adapter already|"
     "adapters take slots up to|mean nothing without adapters|adapter_slot_bytes is missing|"
     "raise adapter_rank|of the file")
 # What is about the text and the values themselves, and not about files or memory.

@@ -1,1 +1,1 @@
-import Testing
+../TextTests/Support.swift

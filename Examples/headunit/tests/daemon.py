@@ -22,14 +22,15 @@ TOKEN = "a-token-for-tests-only"
 
 DEPLOYMENT = {
     "engine": {"threads": 1},
-    "models": {"cabin": {"path": MODEL}},
-    "sessions": {name: {"model": "cabin", "context_tokens": 512, **({"tools": TOOLS} if name == "a" else {})}
+    "models": {"cabin": {"path": MODEL, "grammar_bytes": "8 MiB"}},
+    "sessions": {name: {"model": "cabin", "context_tokens": 1536, "marks": 1, **({"tools": TOOLS} if name == "a" else {})}
                  for name in "abcd"},
 }
 CONFIG = {
     "deployment": "deployment.json",
     "listen": {"tcp": {"port": 0}, "unix": {"path": "linteld.sock"}},
-    "applications": [{"name": "assistant", "token_file": "token", "act": True, "signals": True, "priority": 5}],
+    "applications": [{"name": "assistant", "token_file": "token", "act": True, "signals": True, "priority": 5,
+                      "deadline_seconds": 120}],
     "conversations": {"directory": "conversations", "limit": 8, "save_seconds": 0.05},
     "vehicle": {"map": MAP, "sink": {"type": "none"}},
     "page": PAGE,

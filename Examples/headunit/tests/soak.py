@@ -190,7 +190,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     random.seed(options.seed)
-    sessions = {name: {"model": "cabin", "context_tokens": 512} for name in "bcdefgh"}
+    sessions = {name: {"model": "cabin", "context_tokens": 512, "marks": 1} for name in "bcdefgh"}
     d = Daemon({"conversations": {"limit": 24}, "limits": {"send_buffer_bytes": 4096, "queue": 64}, "grace_seconds": 10,
                 "applications": [{"name": "assistant", "token_file": "token", "users": [os.getuid()], "act": False,
                                   "deadline_seconds": 120}]},

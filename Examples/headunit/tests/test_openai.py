@@ -29,6 +29,9 @@ class OpenAI(unittest.TestCase):
 
     def test_models(self):
         self.assertEqual([m.id for m in self.client.models.list()], ["cabin"])
+        self.assertEqual(self.client.models.retrieve("cabin").id, "cabin")
+        with self.assertRaises(openai.NotFoundError):
+            self.client.models.retrieve("gpt-4o")
 
     def test_answer(self):
         answer = self.create()
@@ -145,13 +148,13 @@ class OpenAI(unittest.TestCase):
 
     def test_an_error_in_a_stream(self):
         with self.assertRaises(openai.APIError) as error:
-            for _ in self.create(stream=True, max_tokens=450, extra_body={"ignore_eos": True},
+            for _ in self.create(stream=True, max_tokens=1000, extra_body={"ignore_eos": True},
                                  extra_headers={"X-Lintel-Deadline-Ms": "30"}):
                 pass
         self.assertIn("deadline", str(error.exception))
 
     def test_leaving_a_stream(self):
-        stream = self.create(stream=True, max_tokens=450, extra_body={"ignore_eos": True})
+        stream = self.create(stream=True, max_tokens=1000, extra_body={"ignore_eos": True})
         next(iter(stream))
         stream.close()
         self.assertTrue(self.d.wait_for(lambda: self.d.status()["active"] == 0))

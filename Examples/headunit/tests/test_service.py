@@ -17,7 +17,7 @@ import unittest
 import adapter
 from daemon import BINARY, MODEL, TOKEN, Daemon, raw_request, read_all
 
-LONG = {"ignore_eos": True, "max_tokens": 400}
+LONG = {"ignore_eos": True, "max_tokens": 1000}
 
 
 def in_background(function, *arguments, **more):
@@ -68,7 +68,7 @@ class Queue(unittest.TestCase):
 
     def test_limits_of_an_application(self):
         with Daemon({"applications": [{"name": "assistant", "token_file": "token", "max_queued": 1, "max_active": 1,
-                                       "requests_per_minute": 30}]}) as d:
+                                       "requests_per_minute": 30, "deadline_seconds": 120}]}) as d:
             active = in_background(d.chat, "hello", **LONG)
             self.assertTrue(d.wait_for(lambda: d.status()["active"] == 1))
             waiting = in_background(d.chat, "hello", **LONG)
@@ -83,7 +83,7 @@ class Queue(unittest.TestCase):
     def test_eight_together_are_as_alone(self):
         texts = ["open the window", "it's too cold back here", "turn on the wipers", "open the trunk",
                  "make the light purple", "massage please", "how far can I drive", "close the sunroof"]
-        sessions = {name: {"model": "cabin", "context_tokens": 512} for name in "efgh"}
+        sessions = {name: {"model": "cabin", "context_tokens": 512, "marks": 1} for name in "efgh"}
         with Daemon(deployment={"sessions": sessions}) as d:
             alone = [d.say(text, temperature=0.8, seed=7) for text in texts]
             together = [in_background(d.say, text, temperature=0.8, seed=7) for text in texts]
@@ -205,6 +205,16 @@ class Conversations(unittest.TestCase):
             self.assertGreater(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 30)
             self.assertLess(answer["usage"]["prompt_tokens"] -
                             answer["usage"]["prompt_tokens_details"]["cached_tokens"], 20)
+
+    def test_a_history_that_differs_begins_anew(self):
+        with Daemon() as d:
+            header = {"X-Lintel-Conversation": "x"}
+            d.say("set the temperature to 22 degrees", headers=header)
+            history = [{"role": "user", "content": "open the window"}, {"role": "assistant", "content": "no"},
+                       {"role": "user", "content": "close it"}]
+            status, answer = d.chat("", messages=history, headers=header)
+            self.assertEqual(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
+            self.assertEqual(answer["choices"][0]["message"]["content"], d.say("", messages=history))
 
     def test_more_than_sessions_and_a_restart(self):
         with Daemon() as d:

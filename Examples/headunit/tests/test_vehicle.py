@@ -66,6 +66,21 @@ class Vehicle(unittest.TestCase):
             self.assertNotIn("lintel", answer)  # an answer that was cut acts on nothing
             self.assertTrue(all(v == 0 for k, v in self.signals(d).items() if "Window.Position" in k))
 
+    def test_an_answer_that_acts_is_a_call(self):
+        """Whatever is said, and however hot the sampling: the grammar of the tools holds the answer to the schema."""
+        with Daemon() as d:
+            self.feed(d, "Vehicle.Speed", 0)
+            for seed in range(12):
+                status, answer = d.chat("qwertz 17 the of and {", headers={"X-Lintel-Act": "1"}, temperature=2, seed=seed)
+                self.assertEqual(status, 200)
+                self.assertIn(answer["lintel"]["act"]["outcome"], ("done", "declined", "refused"), answer)
+            one = [{"type": "function", "function": {"name": "light_set_dome"}}]
+            choice = {"type": "function", "function": {"name": "light_set_dome"}}
+            status, answer = d.chat("open the passenger window", tools=one, tool_choice=choice)
+            call = answer["choices"][0]["message"]["tool_calls"][0]["function"]
+            self.assertEqual(call["name"], "light_set_dome")
+            self.assertEqual(set(json.loads(call["arguments"])), {"on"})
+
     def test_only_those_who_may(self):
         with Daemon({"applications": [{"name": "media", "token_file": "token"}]}) as d:
             status, answer = d.chat("open the window", headers={"X-Lintel-Act": "1"})

@@ -48,12 +48,10 @@ struct Inputs {
     sums32 + (numbers[a] &* blocks &+ b) &* perBlock
   }
 
-  @inline(__always) func clearIntegers() {
-    var a = 0
-    while a < count {
-      integers[a] = lt_zero()
-      a &+= 1
-    }
+  /// The sum that the first or a further piece of a block starts from. A piece that knows that it is
+  /// the first writes without reading; clearing all sums beforehand would cost a pass of its own.
+  @inline(__always) func sum(_ a: Int, isFirst: Bool) -> lt_lanes {
+    isFirst ? lt_zero() : integers[a]
   }
 }
 
@@ -84,7 +82,9 @@ extension PanelFormat {
 enum Panel {
   @inline(__always)
   static func run<F: PanelFormat>(_ format: F.Type, _ job: lt_product) {
-    if job.inputs <= 8 {
+    if job.inputs == 1 {
+      PanelPasses<1>.run(format, job)
+    } else if job.inputs <= 8 {
       PanelPasses<8>.run(format, job)
     } else {
       PanelPasses<64>.run(format, job)
@@ -162,7 +162,7 @@ enum PanelPasses<let n: Int> {
     var first = 0
     let inputs = Int(job.inputs)
     while first < inputs {
-      let count = min(n, inputs &- first)
+      let count = n == 1 ? 1 : min(n, inputs &- first)
       for a in 0..<count {
         let number = job.input_rows.map { Int($0[first &+ a]) } ?? first &+ a
         numbers[a] = number

@@ -18,13 +18,13 @@ private let third: Int32 = 0x0404_0404
 /// 32 columns, two scales.
 @inline(__always)
 private func add(
-  _ x: Inputs, _ at: Int, _ low: lt_columns, _ high: lt_columns, _ scaleLow: lt_lanes,
+  _ x: Inputs, _ at: Int, _ isFirst: Bool, _ low: lt_columns, _ high: lt_columns, _ scaleLow: lt_lanes,
   _ scaleHigh: lt_lanes
 ) {
   var a = 0
   while a < x.count {
     let q = x.quants[a] + at
-    let sum = lt_dot16_u4_scaled(x.integers[a], low, q, scaleLow)
+    let sum = lt_dot16_u4_scaled(x.sum(a, isFirst: isFirst), low, q, scaleLow)
     x.integers[a] = lt_dot16_u4_scaled(sum, high, q + 16, scaleHigh)
     a &+= 1
   }
@@ -39,7 +39,6 @@ enum PanelQ2_K: PanelFormat {
     let packed = lt_rows16(panel, 0)
     let scales = lt_columns_and(packed, nibbles)
     let minimums = lt_columns_and(lt_columns_right(packed, 4), nibbles)
-    x.clearIntegers()
     half(panel, b, x, 0, lt_part0(scales), lt_part1(scales))
     half(panel, b, x, 1, lt_part2(scales), lt_part3(scales))
     let tail = lt_part3(lt_rows16(panel, 68))
@@ -61,18 +60,18 @@ enum PanelQ2_K: PanelFormat {
     lt_rows32(panel, 16 &+ 32 &* n, &low, &high)
     let at = 256 &* b &+ 128 &* n
     add(
-      x, at, lt_columns_and(low, pairs), lt_columns_and(high, pairs), lt_scale_byte(s0, 0),
+      x, at, n == 0, lt_columns_and(low, pairs), lt_columns_and(high, pairs), lt_scale_byte(s0, 0),
       lt_scale_byte(s0, 8))
     add(
-      x, at &+ 32, lt_columns_and(lt_columns_right(low, 2), pairs),
+      x, at &+ 32, false, lt_columns_and(lt_columns_right(low, 2), pairs),
       lt_columns_and(lt_columns_right(high, 2), pairs), lt_scale_byte(s0, 16),
       lt_scale_byte(s0, 24))
     add(
-      x, at &+ 64, lt_columns_and(lt_columns_right(low, 4), pairs),
+      x, at &+ 64, false, lt_columns_and(lt_columns_right(low, 4), pairs),
       lt_columns_and(lt_columns_right(high, 4), pairs), lt_scale_byte(s1, 0),
       lt_scale_byte(s1, 8))
     add(
-      x, at &+ 96, lt_columns_and(lt_columns_right(low, 6), pairs),
+      x, at &+ 96, false, lt_columns_and(lt_columns_right(low, 6), pairs),
       lt_columns_and(lt_columns_right(high, 6), pairs), lt_scale_byte(s1, 16),
       lt_scale_byte(s1, 24))
   }
@@ -96,7 +95,6 @@ enum PanelQ3_K: PanelFormat {
       scale(lt_shift_right(w0, 4), w2), scale(lt_shift_right(w1, 4), lt_shift_right(w2, 2)))
     var hLow = lt_columns(), hHigh = lt_columns()
     lt_rows32(panel, 0, &hLow, &hHigh)
-    x.clearIntegers()
     half(panel, b, x, 0, lt_part0(scales), lt_part1(scales), hLow, hHigh)
     half(
       panel, b, x, 1, lt_part2(scales), lt_part3(scales), lt_columns_right(hLow, 4),
@@ -127,17 +125,17 @@ enum PanelQ3_K: PanelFormat {
     lt_rows32(panel, 32 &+ 32 &* n, &low, &high)
     let at = 256 &* b &+ 128 &* n
     add(
-      x, at, three(low, lt_columns_left(hLow, 2)), three(high, lt_columns_left(hHigh, 2)),
+      x, at, n == 0, three(low, lt_columns_left(hLow, 2)), three(high, lt_columns_left(hHigh, 2)),
       lt_scale_signed_byte(s0, 0), lt_scale_signed_byte(s0, 8))
     add(
-      x, at &+ 32, three(lt_columns_right(low, 2), lt_columns_left(hLow, 1)),
+      x, at &+ 32, false, three(lt_columns_right(low, 2), lt_columns_left(hLow, 1)),
       three(lt_columns_right(high, 2), lt_columns_left(hHigh, 1)),
       lt_scale_signed_byte(s0, 16), lt_scale_signed_byte(s0, 24))
     add(
-      x, at &+ 64, three(lt_columns_right(low, 4), hLow), three(lt_columns_right(high, 4), hHigh),
+      x, at &+ 64, false, three(lt_columns_right(low, 4), hLow), three(lt_columns_right(high, 4), hHigh),
       lt_scale_signed_byte(s1, 0), lt_scale_signed_byte(s1, 8))
     add(
-      x, at &+ 96, three(lt_columns_right(low, 6), lt_columns_right(hLow, 1)),
+      x, at &+ 96, false, three(lt_columns_right(low, 6), lt_columns_right(hLow, 1)),
       three(lt_columns_right(high, 6), lt_columns_right(hHigh, 1)),
       lt_scale_signed_byte(s1, 16), lt_scale_signed_byte(s1, 24))
   }

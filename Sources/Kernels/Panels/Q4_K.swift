@@ -41,7 +41,6 @@ enum PanelQ4_K: PanelFormat {
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
     let head = Head(panel)
-    x.clearIntegers()
     pair(panel, b, x, 0, head.scales.scales03, 0)
     pair(panel, b, x, 1, head.scales.scales03, 16)
     pair(panel, b, x, 2, head.scales.scales47, 0)
@@ -65,7 +64,7 @@ enum PanelQ4_K: PanelFormat {
     var a = 0
     while a < x.count {
       let q = x.quants[a] + (256 &* b &+ 64 &* c)
-      let sum = lt_dot32_u4_scaled(x.integers[a], low0, high0, q, scale0)
+      let sum = lt_dot32_u4_scaled(x.sum(a, isFirst: c == 0), low0, high0, q, scale0)
       x.integers[a] = lt_dot32_u4_scaled(sum, low1, high1, q + 32, scale1)
       a &+= 1
     }
@@ -81,7 +80,6 @@ enum PanelQ5_K: PanelFormat {
     let head = Head(panel)
     var hLow = lt_columns(), hHigh = lt_columns()
     lt_rows32(panel, 16, &hLow, &hHigh)
-    x.clearIntegers()
     let s03 = head.scales.scales03, s47 = head.scales.scales47
     // Bit j of h moves to bit 4.
     pair(
@@ -116,7 +114,7 @@ enum PanelQ5_K: PanelFormat {
     var a = 0
     while a < x.count {
       let q = x.quants[a] + (256 &* b &+ 64 &* c)
-      let sum = lt_dot32_u5_scaled(x.integers[a], low0, high0, q, scale0)
+      let sum = lt_dot32_u5_scaled(x.sum(a, isFirst: c == 0), low0, high0, q, scale0)
       x.integers[a] = lt_dot32_u5_scaled(sum, low1, high1, q + 32, scale1)
       a &+= 1
     }

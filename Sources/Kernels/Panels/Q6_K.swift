@@ -21,7 +21,6 @@ enum PanelQ6_K: PanelFormat {
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
     let scales = lt_rows16(panel, 192)
-    x.clearIntegers()
     half(panel, b, x, 0, lt_part0(scales), lt_part1(scales))
     half(panel, b, x, 1, lt_part2(scales), lt_part3(scales))
     let d = lt_half_high(lt_part3(lt_rows16(panel, 194)))
@@ -47,19 +46,19 @@ enum PanelQ6_K: PanelFormat {
     let at = 256 &* b &+ 128 &* n
     prefetch(panel, 4 &* n, of: 8)
     add(
-      x, at, six(qLow0, lt_columns_left(hLow, 4)), six(qHigh0, lt_columns_left(hHigh, 4)),
+      x, at, n == 0, six(qLow0, lt_columns_left(hLow, 4)), six(qHigh0, lt_columns_left(hHigh, 4)),
       lt_scale_signed_byte(s0, 0), lt_scale_signed_byte(s0, 8))
     prefetch(panel, 4 &* n &+ 1, of: 8)
     add(
-      x, at &+ 32, six(qLow1, lt_columns_left(hLow, 2)), six(qHigh1, lt_columns_left(hHigh, 2)),
+      x, at &+ 32, false, six(qLow1, lt_columns_left(hLow, 2)), six(qHigh1, lt_columns_left(hHigh, 2)),
       lt_scale_signed_byte(s0, 16), lt_scale_signed_byte(s0, 24))
     prefetch(panel, 4 &* n &+ 2, of: 8)
     add(
-      x, at &+ 64, six(lt_columns_right(qLow0, 4), hLow), six(lt_columns_right(qHigh0, 4), hHigh),
+      x, at &+ 64, false, six(lt_columns_right(qLow0, 4), hLow), six(lt_columns_right(qHigh0, 4), hHigh),
       lt_scale_signed_byte(s1, 0), lt_scale_signed_byte(s1, 8))
     prefetch(panel, 4 &* n &+ 3, of: 8)
     add(
-      x, at &+ 96, six(lt_columns_right(qLow1, 4), lt_columns_right(hLow, 2)),
+      x, at &+ 96, false, six(lt_columns_right(qLow1, 4), lt_columns_right(hLow, 2)),
       six(lt_columns_right(qHigh1, 4), lt_columns_right(hHigh, 2)),
       lt_scale_signed_byte(s1, 16), lt_scale_signed_byte(s1, 24))
   }
@@ -71,13 +70,13 @@ enum PanelQ6_K: PanelFormat {
 
   @inline(__always)
   private static func add(
-    _ x: Inputs, _ at: Int, _ low: lt_columns, _ high: lt_columns, _ scaleLow: lt_lanes,
+    _ x: Inputs, _ at: Int, _ isFirst: Bool, _ low: lt_columns, _ high: lt_columns, _ scaleLow: lt_lanes,
     _ scaleHigh: lt_lanes
   ) {
     var a = 0
     while a < x.count {
       let q = x.quants[a] + at
-      let sum = lt_dot16_u6_scaled(x.integers[a], low, q, scaleLow)
+      let sum = lt_dot16_u6_scaled(x.sum(a, isFirst: isFirst), low, q, scaleLow)
       x.integers[a] = lt_dot16_u6_scaled(sum, high, q + 16, scaleHigh)
       a &+= 1
     }

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Networks of real size with random weights: Lintel against the authors' PyTorch code.
+
+    python compare.py AUTHORS LINTEL [--folder F] [--images 200]
+
+AUTHORS is a checkout of github.com/ZacharyMeng/PolaFormer, LINTEL the tool. A checkpoint with random
+weights goes through convert.py; features and logits at 224 x 224 are compared, in F32 and Q8_0, and
+the best class over many pictures.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+
+import convert
+import reference
+
+
+def models(authors):
+    pvt, swin = reference.load(authors)
+    common = {"la_sr_ratios": "1111", "attn_type": "LLLL"}
+    return {
+        "Pola-PVT-T": lambda size=224: pvt.pola_pvt_tiny(img_size=size, **common),
+        "Pola-PVT-S": lambda size=224: pvt.pola_pvt_small(img_size=size, **common),
+        "Pola-Swin-T": lambda size=224: swin.PolaSwinTransformer(
+            img_size=size, window_size=size // 4, embed_dim=96, depths=[2, 2, 6, 2],
+            num_heads=[3, 6, 12, 24], attn_type="LLSS"),
+    }
+
+
+def prepare(folder, name, make, kinds=("f32", "q8_0")):
+    """-> the PyTorch model, and GGUF files by type"""
+    model = reference.build(make, 7)
+    files = {k: os.path.join(folder, f"{name}-{k}.gguf") for k in kinds}
+    if not all(os.path.exists(f) for f in files.values()):
+        with tempfile.TemporaryDirectory() as temporary:
+            checkpoint = os.path.join(temporary, "a.pth")
+            torch.save({"model": model.state_dict()}, checkpoint)
+            for kind, file in files.items():
+                convert.write(convert.Network(convert.read(checkpoint), 4.0), file, kind, None, name, "MIT")
+    return model, files
+
+
+def picture(seed, size=224):
+    """Smooth patches, bars and noise, of strong and weak contrast: [size, size, 3] uint8"""
+    g = np.random.default_rng(seed)
+    y, x = np.mgrid[0:size, 0:size] / size
+    image = np.zeros((size, size, 3))
+    for _ in range(6):
+        f, phase = g.normal(0, 6, 2), g.uniform(0, 7)
+        image += g.normal(0, 1, 3) * np.sin(f[0] * x + f[1] * y + phase)[..., None]
+    for _ in range(3):
+        a, b, r = g.uniform(0, 1), g.uniform(0, 1), g.uniform(0.05, 0.4)
+        image += ((x - a) ** 2 + (y - b) ** 2 < r * r)[..., None] * g.normal(0, 2, 3)
+    image += g.normal(0, g.uniform(0, 0.6), image.shape)
+    return np.clip(128 + 40 * image, 0, 255).astype(np.uint8)
+
+
+def save(path, pixels):
+    with open(path, "wb") as file:
+        file.write(b"P6 %d %d 255\n" % (pixels.shape[1], pixels.shape[0]) + pixels.tobytes())
+
+
+def see(tool, model, paths, *options):
+    """-> the objects that `lintel see` prints for pictures"""
+    out = subprocess.run([tool, "see", "--model", model, "--json", "--raw", *options, *paths], check=True,
+                         capture_output=True, text=True).stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("authors")
+    p.add_argument("tool")
+    p.add_argument("--folder", default="build/pola")
+    p.add_argument("--images", type=int, default=200)
+    p.add_argument("--few", type=int, default=4, help="pictures that all networks and types are compared on")
+    p.add_argument("--threads", type=int, default=2)
+    o = p.parse_args()
+    os.makedirs(o.folder, exist_ok=True)
+    torch.set_num_threads(o.threads)
+    paths = [os.path.join(o.folder, f"{i}.ppm") for i in range(o.images)]
+    pictures = [picture(i) for i in range(o.images)]
+    for path, pixels in zip(paths, pictures):
+        save(path, pixels)
+    threads = ("-t", str(o.threads))
+    sys.stdout.reconfigure(line_buffering=True)
+    for name, make in models(o.authors).items():
+        model, files = prepare(o.folder, name, make)
+        features, logits = reference.outputs(model, np.stack(pictures[:o.few]))
+        print(f"{name}: largest feature {np.abs(features).max():.2f}, logit {np.abs(logits).max():.2f}")
+        for kind, options in (("f32", ()), ("q8_0", ("--float-activations",)), ("q8_0", ())):
+            ours = see(o.tool, files[kind], paths[:o.few], *threads, *options)
+            f = np.abs(np.array([r["features"] for r in ours]) - features).max()
+            l = np.abs(np.array([r["logits"] for r in ours]) - logits).max()
+            print(f"  {kind} {' '.join(options):20} max abs difference: features {f:.2e}, logits {l:.2e}")
+        best = np.concatenate([reference.outputs(model, np.stack(pictures[i:i + 20]))[1]
+                               for i in range(0, o.images, 20)])
+        for kind, options in (("f32", ()), ("q8_0", ())):
+            ours = np.array([r["logits"] for r in see(o.tool, files[kind], paths, *threads, *options)])
+            same = int((ours.argmax(1) == best.argmax(1)).sum())
+            print(f"  {kind}: the same best class on {same} of {o.images} pictures "
+                  f"({len(set(best.argmax(1)))} classes occur), logits within {np.abs(ours - best).max():.2e}")
+
+
+if __name__ == "__main__":
+    main()

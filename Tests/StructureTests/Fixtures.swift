@@ -1,0 +1,1 @@
+../TextTests/Fixtures.swift
