@@ -122,6 +122,8 @@ def main():
     print(f"{sum(x.numel() for x in weights):,} parameters", flush=True)
     watch = d.heldout({"values": 30, "phrasing": 60, "both": 30}, 60, seed=98)   # for the log only
     stream = train.batches(tok, rng, a.tokens, lambda: [d.mixed(rng, a.share)])
+    out = a.out or os.path.join("adapters", a.domain + ".gguf")
+    os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
     began, running = time.time(), None
     for step in range(a.steps):
         scale = min(1, (step + 1) / a.warmup, (1 - step / a.steps) / (1 - a.flat))
@@ -140,8 +142,7 @@ def main():
             for row, ok in zip(watch, train.exact(net, tok, [(r["text"], r["call"]) for r in watch])):
                 by.setdefault(row["split"], []).append(ok)
             print(f"step {step + 1} minutes {(time.time() - began) / 60:.1f} loss {running:.4f} " + " ".join(f"{k} {100 * sum(v) / len(v):.1f}" for k, v in by.items()), flush=True)
-    out = a.out or os.path.join("adapters", a.domain + ".gguf")
-    os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
+            write(out, "Cabin " + a.domain, deltas, a.alpha)
     print(f"{out}: {write(out, 'Cabin ' + a.domain, deltas, a.alpha):,} bytes")
 
 
