@@ -190,7 +190,8 @@ func numbersAreExact(
     let n = loose.automaton.likely(loose.run(text), into: forced, writesBlanks: writesBlanks).count
     return String(decoding: (0..<n).map { forced[$0] }, as: UTF8.self)
   }
-  #expect(loose.automaton.forced(loose.run(#"{"name":"li"#), into: forced).count == 17)
+  // After the comma a blank may stand.
+  #expect(loose.automaton.forced(loose.run(#"{"name":"li"#), into: forced).count == 5)
   #expect(ahead(#"{"name": "li"#, writesBlanks: true) == #"ght", "arguments": {"on": "#)
   #expect(ahead(#"{"name":"li"#, writesBlanks: false) == #"ght","arguments":{"on":"#)
   let (n, state) = c.automaton.forced(c.run(#"{"name": "li"#), into: forced)

@@ -210,7 +210,8 @@ func worst(_ a: [Float], _ b: [Float]) -> Float {
     for count in stride(from: 0, to: header, by: 61) {
       #expect(try !attempt(Array(whole[..<count]), engine))
     }
-    #expect(try !attempt(Array(whole[..<(whole.count - 1)]), engine))
+    // The last bytes may be padding, but fewer than the alignment.
+    #expect(try !attempt(Array(whole[..<(whole.count - 32)]), engine))
     var opened = 0
     for _ in 0..<400 {
       var bytes = whole

@@ -44,7 +44,7 @@ func worst(_ a: [Float], _ b: [Double]) -> Double {
       #expect(Elementary.signedPower(Lanes(repeating: x), Lanes(repeating: 2))[0] == 0)
     }
     #expect(Elementary.signedPower(Lanes(repeating: .nan), Lanes(repeating: 2))[0].isNaN)
-    #expect(Elementary.gelu(Lanes(repeating: 30))[0] == 30)
+    #expect(abs(Elementary.gelu(Lanes(repeating: 30))[0] - 30) <= Float(30).ulp)
     #expect(abs(Elementary.gelu(Lanes(repeating: -30))[0]) < 1e-5)
   }
 
