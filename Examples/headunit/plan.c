@@ -50,6 +50,7 @@ void plan_print(const struct plan *plan) {
   line("attention caches", plan->engine.cache_bytes);
   line("sessions", plan->engine.session_bytes);
   line("adapters", plan->engine.adapter_bytes);
+  line("grammars", plan->engine.grammar_bytes);
   line("deployment", plan->engine.deployment_bytes);
   line("the engine's block", plan->engine.total_bytes);
   line("reading the deployment", plan->engine.transient_bytes);

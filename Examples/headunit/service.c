@@ -105,7 +105,8 @@ static void write_metrics(struct text *out) {
   } parts[] = {{"engine", memory->engine_bytes},   {"model", memory->model_bytes},
                {"scratch", memory->scratch_bytes}, {"state", memory->state_bytes},
                {"cache", memory->cache_bytes},     {"session", memory->session_bytes},
-               {"adapter", memory->adapter_bytes}, {"deployment", memory->deployment_bytes}};
+               {"adapter", memory->adapter_bytes}, {"grammar", memory->grammar_bytes},
+               {"deployment", memory->deployment_bytes}};
   metrics_write_gauge(out, "linteld_queue_waiting", "Requests that wait.", queue.waiting);
   metrics_write_gauge(out, "linteld_queue_active", "Requests being answered.", queue.active);
   metrics_write_gauge(out, "linteld_queue_paused", "Of these, paused for their reader.",

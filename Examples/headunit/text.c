@@ -63,9 +63,10 @@ void text_add_string(struct text *text, const char *string) {
 
 void text_format(struct text *text, const char *format, ...) {
   va_list arguments;
+  char none[1];
   int count;
   va_start(arguments, format);
-  count = vsnprintf(NULL, 0, format, arguments);
+  count = vsnprintf(none, sizeof none, format, arguments);
   va_end(arguments);
   if (count <= 0) return;
   reserve(text, (size_t)count);
