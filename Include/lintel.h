@@ -199,8 +199,8 @@ typedef struct lintel_session_options {
   uint32_t cache;          /* LINTEL_CACHE_... */
   uint32_t priority;       /* 0 to 7; lintel_step_many serves higher ones first */
   uint32_t draft_tokens;   /* most guesses a pass (see Drafting); default 0, at most 16 */
-  uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back at any
-                              time; default 0, at most 64. Each costs about 1 % of a token's time */
+  uint32_t rewind_tokens;  /* how many read tokens lintel_session_rewind_tokens can take back
+                              whenever it is called, 0 to 64. Each costs about 1 % of a token's time */
   uint32_t marks;          /* places for lintel_session_mark; default 0, at most 64. Each takes a copy
                               of the recurrent state and of the logits, and 4 bytes per token of the
                               context */
