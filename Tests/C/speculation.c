@@ -113,6 +113,8 @@ static uint32_t vocabulary_of(lintel_model *model) {
   return info.vocabulary_count;
 }
 
+static uint64_t guesses; /* of all models: some have nothing to look up */
+
 /* `prompts` answers with 1 to 8 guesses a pass against the plain ones, and the states afterwards. */
 static void same_text(lintel_model *model, int prompts, const lintel_adapter_use *adapter) {
   lintel_session *plain = create(model, 0, 0), *drafting[DRAFT_MAX];
@@ -152,7 +154,8 @@ static void same_text(lintel_model *model, int prompts, const lintel_adapter_use
       saved += result.generated_tokens - 1 - result.passes;
     }
   }
-  CHECK(saved == accepted && (prompts < 8 || drafted > 0));
+  CHECK(saved == accepted);
+  guesses += drafted;
   printf("%d prompts%s: %llu drafted, %llu right\n", prompts, adapter ? " with an adapter" : "",
          (unsigned long long)drafted, (unsigned long long)accepted);
   CHECK(lintel_session_destroy(plain) == LINTEL_OK);
@@ -520,5 +523,6 @@ int main(int argc, char **argv) {
     }
     close_host(h);
   }
+  CHECK(prompts == 0 || guesses > 0);
   return report("speculation");
 }
