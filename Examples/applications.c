@@ -1,6 +1,6 @@
 /* Three applications of a car on one base model, in one block of memory, from a deployment file:
- * they answer at the same time, each with its own adapter and conversation; then one conversation
- * goes from application to application by exchanging its adapter.
+ * they answer at the same time, each with its own conversation and the adapters that the file gives
+ * it, if any; then one conversation goes from application to application by exchanging adapters.
  *
  *   make build/applications && build/applications Examples/Cabin/deployment.json
  */

@@ -107,6 +107,7 @@ for path in [FIXTURES / "full.json", FIXTURES / "least.json", FIXTURES / "applic
     judge(parse(path)[1] == [], f"{path.name}: {parse(path)[1]}")
 cabin = ROOT / "Examples/Cabin/deployment.json"
 judge(validator.is_valid(json.loads(cabin.read_text())), "the schema refuses Cabin's")
+judge(parse(cabin)[1] == [], f"Cabin's: {parse(cabin)[1]}")
 
 for case in re.split(r"^# ", (FIXTURES / "broken.txt").read_text(), flags=re.M)[1:]:
     name, rest = case.split("\n", 1)
