@@ -777,7 +777,7 @@ lintel_status lintel_session_logits(lintel_session *session, uint64_t last,
  * adapters and its sizes, and ends with a checksum of all of it. It is the same on every machine, and
  * may lie at any address. The identity of a model stands for its size, all of its metadata and tensor
  * directory, and samples of every tensor; it is worked out when a model's first snapshot is taken or
- * restored, in about a millisecond. Checksum and identity find mistakes, not forgeries; bytes that
+ * restored, without reading the weights whole. Checksum and identity find mistakes, not forgeries; bytes that
  * were forged get a refusal or a conversation of nonsense, and nothing worse.
  *
  * ADAPTERS. Restored and forked text goes on with the adapters that it was read with. The session that
