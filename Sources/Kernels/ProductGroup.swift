@@ -82,11 +82,10 @@ package struct ProductJob: ParallelJob {
       }
     }
     withUnsafePointer(to: &ranges) { ranges in
-      var stream = lt_stream(
-        at: nil, left: 0, next: UnsafeRawPointer(ranges).assumingMemoryBound(to: lt_range.self),
-        count: Int64(count))
+      var stream = lt_stream_over(
+        UnsafeRawPointer(ranges).assumingMemoryBound(to: lt_range.self), Int64(count),
+        Int64(16 &* widest))
       withUnsafeMutablePointer(to: &stream) { stream in
-        lt_stream_begin(stream, lt_lead(Int64(16 &* widest)))
         shares(part, parts) { e, rows in
           Product.run(
             e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,
