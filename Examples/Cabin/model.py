@@ -278,9 +278,10 @@ MIXERS = {"kda": KDA, "pola": Pola, "softmax": Softmax}
 
 def mixer_of(state):
     """The name of the mixer that a state dict has beside MLA."""
-    if "model.layers.0.self_attn.power" in state:
+    a = "model.layers.0.self_attn."
+    if a + "power" in state:
         return "pola"
-    return "kda" if "model.layers.0.self_attn.conv1d.weight" in state else "softmax"
+    return "softmax" if a + "k_proj.weight" in state and a + "conv1d.weight" not in state else "kda"
 
 
 class Layer(nn.Module):
