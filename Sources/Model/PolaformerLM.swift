@@ -40,7 +40,7 @@ enum PolaformerLM {
         .shape, "key polaformer-lm.polar.head_dim is \(d); the two streams need an even width")
     }
     let kernel = try Bind.kernel(h, b)
-    let inner = try Checked.multiply(h.headCount, d, "heads")
+    let inner = try Checked.multiply(h.headCount, d, "polar heads")
     let x = b.sharedInput()
     return .polar(
       PolarMixer(
