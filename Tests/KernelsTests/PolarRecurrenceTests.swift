@@ -40,7 +40,7 @@ private struct Data {
         for at in [t * 3 * c.channels + i, t * 3 * c.channels + c.channels + i] {
           switch i % 7 {
           case 0: qkv[at] = t % 3 == 0 ? -0.0 : 0
-          case 1: qkv[at] = 1e-40
+          case 1: qkv[at] = Float(bitPattern: 71_362)
           case 2: qkv[at] = abs(qkv[at])
           case 3: qkv[at] *= 40
           case 4: qkv[at] *= 1e-3
