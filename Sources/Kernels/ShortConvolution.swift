@@ -92,19 +92,7 @@ package struct ShortConvolutionJob: ParallelJob {
   /// Eight channels (or the last few) through all rows; the window lives in registers.
   private func column(_ c: Int, _ count: Int) {
     let taps = kernel
-    var w = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
-    if taps == 4 && count == 8 {
-      // Eight channels of four taps, dealt out by shuffles.
-      let all = UnsafeRawPointer(weight + c * 4).loadUnaligned(as: SIMD32<Float>.self)
-      w[0] = all.evenHalf.evenHalf
-      w[1] = all.oddHalf.evenHalf
-      w[2] = all.evenHalf.oddHalf
-      w[3] = all.oddHalf.oddHalf
-    } else {
-      for i in 0..<count {
-        for j in 0..<taps { w[j][i] = weight[(c + i) * taps + j] }
-      }
-    }
+    let w = ShortConvolutionJob.taps(weight + c * taps, taps, count: count)
     let inPlace = rows - (ring?.recorded ?? 0)
     var window = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
     for j in 0..<(taps - 1) { window[j] = before(j, ring?.lag ?? 0, c, count) }
@@ -146,6 +134,25 @@ package struct ShortConvolutionJob: ParallelJob {
       }
     }
     if inPlace == rows { remember(window, c, count) }
+  }
+
+  /// The taps of `count` channels from `weight`, a vector of channels for each tap.
+  @inline(__always)
+  static func taps(_ weight: ConstFloats, _ taps: Int, count: Int) -> InlineArray<8, Lanes> {
+    var w = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
+    if taps == 4 && count == 8 {
+      // Eight channels of four taps, dealt out by shuffles.
+      let all = UnsafeRawPointer(weight).loadUnaligned(as: SIMD32<Float>.self)
+      w[0] = all.evenHalf.evenHalf
+      w[1] = all.oddHalf.evenHalf
+      w[2] = all.evenHalf.oddHalf
+      w[3] = all.oddHalf.oddHalf
+    } else {
+      for i in 0..<count {
+        for j in 0..<taps { w[j][i] = weight[i * taps + j] }
+      }
+    }
+    return w
   }
 
   /// Row j of the K-1 that come before the token `lag` tokens after the history's end.

@@ -97,6 +97,7 @@ package struct Forward {
     normalise(layer.pointee.mixerNorm, Forward.forms(layer.pointee.mixer, isFloat))
     switch layer.pointee.mixer {
     case .delta(let m): run(m, layer.pointee)
+    case .polar(let m): run(m, layer.pointee)
     case .latent(let m): run(m, layer.pointee)
     case .gated(let m): run(m, layer.pointee)
     }
@@ -288,6 +289,8 @@ package struct Forward {
       case .full(let l): forms = forms.union(f(l))
       }
       return forms
+    case .polar(let m):
+      return f(m.query).union(f(m.key)).union(f(m.value)).union(f(m.gate))
     case .latent(let m): return f(m.query).union(f(m.down))
     case .gated(let m): return f(m.query).union(f(m.key)).union(f(m.value))
     }
