@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Networks of real size with random weights: Lintel against the authors' PyTorch code.
 
-    python compare.py AUTHORS LINTEL [--folder F] [--images 200]
+    python compare.py AUTHORS LINTEL [--folder F] [--images 200] [--apart 60] [--networks TSw]
 
 AUTHORS is a checkout of github.com/ZacharyMeng/PolaFormer, LINTEL the tool. A checkpoint with random
 weights goes through convert.py; features and logits at 224 x 224 are compared, in F32 and Q8_0, and
@@ -137,6 +137,8 @@ def main():
     p.add_argument("tool")
     p.add_argument("--folder", default="build/pola")
     p.add_argument("--images", type=int, default=200)
+    p.add_argument("--apart", type=int, default=60, help="pictures on which the kinds of rounding are told apart")
+    p.add_argument("--networks", default="TSw", help="letters: T, S, w for Swin")
     p.add_argument("--few", type=int, default=4, help="pictures that all networks and types are compared on")
     p.add_argument("--threads", type=int, default=2)
     o = p.parse_args()
@@ -148,7 +150,9 @@ def main():
         save(path, pixels)
     threads = ("-t", str(o.threads))
     sys.stdout.reconfigure(line_buffering=True)
-    for name, make in models(o.authors).items():
+    for letter, (name, make) in zip("TSw", models(o.authors).items()):
+        if letter not in o.networks:
+            continue
         model, files = prepare(o.folder, name, make)
         features, logits = reference.outputs(model, np.stack(pictures[:o.few]))
         print(f"{name}: largest feature {np.abs(features).max():.2f}, logit {np.abs(logits).max():.2f}")
@@ -158,17 +162,19 @@ def main():
             l = np.abs(np.array([r["logits"] for r in ours]) - logits).max()
             print(f"  {kind} {' '.join(options):20} max abs difference: features {f:.2e}, logits {l:.2e}")
 
-        def ours(kind, *options):
-            return np.array([r["logits"] for r in see(o.tool, files[kind], paths, *threads, *options)])
+        def ours(kind, count, *options):
+            return np.array([r["logits"] for r in see(o.tool, files[kind], paths[:count], *threads, *options)])
 
-        exact, coarse = logits_of(model, pictures), logits_of(rounded(model), pictures)
-        file, full = ours("q8_0", "--float-activations"), ours("q8_0")
+        exact, full = logits_of(model, pictures), ours("q8_0", o.images)
         print(f"  {len(set(exact.argmax(1)))} classes occur as the best")
-        agreement("F32, Lintel and PyTorch", ours("f32"), exact)
         agreement("Q8_0, Lintel and PyTorch with F32 weights", full, exact)
-        agreement("weights rounded, PyTorch with Q8_0 weights and with F32 weights", coarse, exact)
-        agreement("Q8_0 and float activations, Lintel and PyTorch with Q8_0 weights", file, coarse)
-        agreement("activations rounded, Lintel and PyTorch with Q8_0 weights", full, coarse)
+        n = o.apart
+        coarse = logits_of(rounded(model), pictures[:n])
+        agreement("F32, Lintel and PyTorch", ours("f32", n), exact[:n])
+        agreement("weights rounded, PyTorch with Q8_0 weights and with F32 weights", coarse, exact[:n])
+        agreement("Q8_0 and float activations, Lintel and PyTorch with Q8_0 weights",
+                  ours("q8_0", n, "--float-activations"), coarse)
+        agreement("activations rounded, Lintel and PyTorch with Q8_0 weights", full[:n], coarse)
 
 
 if __name__ == "__main__":

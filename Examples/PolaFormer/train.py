@@ -3,6 +3,7 @@
 
     python train.py --out signs                      polar: signs.pth and signs-labels.txt
     python train.py --out relu --attention relu      for comparison
+    python train.py --out b --start a.pth --steps 600    go on with a's weights: the rate falls from its height
 
 Then: python convert.py signs.pth --labels signs-labels.txt --type q8_0 -o signs.gguf --mean 0.5 0.5 0.5
 --deviation 0.25 0.25 0.25. The training pictures have seeds from 1,000,000 on and are drawn once, into
@@ -68,6 +69,8 @@ def main():
     p.add_argument("--pictures", type=int, default=33000, help="training pictures")
     p.add_argument("--drawn", default="pictures.npy", help="where they are kept")
     p.add_argument("--epochs", type=int, default=4)
+    p.add_argument("--steps", type=int, help="of the whole schedule, instead of --epochs")
+    p.add_argument("--start", help="weights to begin with")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--held-out", type=int, default=3300)
@@ -83,9 +86,11 @@ def main():
     held = tensor(draw(0, o.held_out)), torch.arange(o.held_out) % CLASSES
     labels = (FIRST + np.arange(o.pictures)) % CLASSES
     each = o.pictures // o.batch
-    steps = o.epochs * each
+    steps = o.steps or o.epochs * each
+    if o.start:
+        model.load_state_dict(torch.load(o.start)["model"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=o.rate, weight_decay=0.05)
-    warm = steps // 20
+    warm = 1 if o.start else steps // 20
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda t: min((t + 1) / warm, 0.01 + 0.99 * (1 + math.cos(math.pi * t / steps)) / 2))
     start = time.process_time()
@@ -103,9 +108,9 @@ def main():
         if (step + 1) % 50 == 0:
             spent = time.process_time() - start
             print(f"step {step + 1} of {steps}: loss {loss.item():.3f}, {spent:.0f} s", flush=True)
-        if (step + 1) % each == 0:
+        if (step + 1) % each == 0 or step + 1 == steps:
             torch.save({"model": model.state_dict()}, o.out + ".pth")
-            print(f"epoch {(step + 1) // each}: held out {accuracy(model, *held):.4f}", flush=True)
+            print(f"step {step + 1}: held out {accuracy(model, *held):.4f}", flush=True)
     with open(o.out + "-labels.txt", "w", encoding="utf-8") as file:
         file.write("\n".join(signs.LABELS) + "\n")
 
