@@ -49,10 +49,44 @@ package struct ShortConvolutionJob: ParallelJob {
   package func run(part: Int, parts: Int) {
     let range = share(channels, part: part, parts: parts, grain: 8)
     var c = range.lowerBound
+    if kernel == 4 && ring == nil {
+      while c &+ 8 <= range.upperBound {
+        fourTaps(c)
+        c &+= 8
+      }
+    }
     while c < range.upperBound {
       column(c, min(8, range.upperBound - c))
       c += 8
     }
+  }
+
+  /// As `column`, for eight channels of four taps without a ring.
+  @inline(__always)
+  private func fourTaps(_ c: Int) {
+    // Dealt out by shuffles.
+    let all = UnsafeRawPointer(weight + c &* 4).loadUnaligned(as: SIMD32<Float>.self)
+    let w0 = all.evenHalf.evenHalf
+    let w1 = all.oddHalf.evenHalf
+    let w2 = all.evenHalf.oddHalf
+    let w3 = all.oddHalf.oddHalf
+    let past = history + c
+    var h0 = past.lanes(0)
+    var h1 = (past + stride).lanes(0)
+    var h2 = (past + 2 &* stride).lanes(0)
+    var row = x + c
+    for _ in 0..<rows {
+      let new = row.lanes(0)
+      let y = (w0 * h0).addingProduct(w1, h1).addingProduct(w2, h2).addingProduct(w3, new)
+      row.store(Elementary.silu(y), 0)
+      h0 = h1
+      h1 = h2
+      h2 = new
+      row += stride
+    }
+    past.store(h0, 0)
+    (past + stride).store(h1, 0)
+    (past + 2 &* stride).store(h2, 0)
   }
 
   /// Eight channels (or the last few) through all rows; the window lives in registers.

@@ -223,7 +223,8 @@ package struct Forward {
   private func product(_ count: Int, _ adapters: LowRankPass) {
     if adapters.count > 0 { project(count, adapters) }
     pool.run(
-      ProductJob(workspace.entries.base, count, isFloat: isFloat, lowRank: adapters))
+      ProductJob(
+        workspace.entries.base, count, isFloat: isFloat, lowRank: adapters, draws: pool.draws))
   }
 
   /// A x of the adapters of all maps in the list.

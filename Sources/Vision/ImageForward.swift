@@ -151,7 +151,7 @@ package struct ImageForward {
     w.entries[0] = ProductEntry(
       matrix: matrix, input: input, rows: rows, output: output, outputStride: outputStride,
       mode: result == .add ? .add : .set)
-    pool.run(ProductJob(w.entries.base, 1, isFloat: false))
+    pool.run(ProductJob(w.entries.base, 1, isFloat: false, draws: pool.draws))
     if bias != nil || result == .gelu || next != nil {
       pool.run(
         BiasJob(
