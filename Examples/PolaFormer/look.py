@@ -3,8 +3,9 @@
 
     python look.py LINTEL signs.gguf [--pictures pictures] [--sheet sheet.png]
 
-Writes the ten into the folder, each under its class's name, runs the tool on them, and draws a sheet with
-the class above each and the answer below. Their seeds are 100, 110 ... 190, whatever comes of it.
+Runs the tool on the ten, whose seeds are 100, 110 ... 190, and draws a sheet with the class above each and
+the answer below, right or wrong. The ones answered right stay in the folder, under their class's name, for
+the tests.
 With --accuracy N the tool also sorts the first N held-out pictures, and the share of right answers is printed.
 """
 import argparse
@@ -70,6 +71,8 @@ def main():
         sheet.paste(Image.open(path).resize((side, side), Image.NEAREST), (x, y + 15))
         text = f"{c['probability']:.0%}" + ("" if is_right else f" {c['label']}")
         d.text((x, y + 16 + side), text, fill=(0, 120, 0) if is_right else (200, 0, 0))
+        if not is_right:
+            os.remove(path)
         print(f"{label(seed):26} {c['label']:26} {c['probability']:.3f}")
     sheet.quantize(128).save(o.sheet, optimize=True)
     if o.accuracy:
