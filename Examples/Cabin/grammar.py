@@ -9,9 +9,9 @@ filled from the call's arguments; a leading ~ marks a sentence that is not an or
 * of every (function, zone, number or colour) combination, about one in eight is held out whole;
 * some politeness wrappers and some wordings of a correction are held out whole.
 
-`sample(rng, split)` draws (text, call) with split one of: train, values (known phrasings, new
-combinations), phrasing (new phrasings, known combinations), both. All of it is a function of SEED
-and of the generator passed in.
+`sample(rng, split)` draws (text, call) with split one of: train, known (as train, without
+wordings.txt), values (known phrasings, new combinations), phrasing (new phrasings, known
+combinations), both. All of it is a function of SEED and of the generator passed in.
 """
 import argparse
 import hashlib
@@ -1446,7 +1446,8 @@ def _hash(*parts):
 
 
 # phrasings.txt came later: its phrasings are split in the same way, apart from the first ones, so that
-# what was held out stays held out.
+# what was held out stays held out. wordings.txt came last: it is for training only and changes no
+# split; `vet` removed from it what a held-out phrasing can say too.
 
 
 def key(w, seen):
@@ -1476,25 +1477,40 @@ def divide(fn, templates):
     return order_[:n], order_[n:]
 
 
-def split(wishes, path):
-    later_, seen = later(path), {}
+def own(w, name, later_):
+    """The phrasings of one wish, its nouns filled in."""
+    lines = list(later_.get(name, ()))
+    if "x" in w["names"] and isinstance(w["args"][-1][1], bool):
+        lines += later_["on" if w["args"][-1][1] else "off"]
+    names = dict(globals(), **w["names"])
+    return list(dict.fromkeys(re.sub(r"<(\w+)>", lambda m: names[m[1]], t).replace("{{", "{").replace("}}", "}") for t in lines))
+
+
+def split(wishes, path, training_only):
+    later_, wordings, seen = later(path), later(training_only), {}
     for w in wishes:
+        name = key(w, seen)
         held, _ = divide(w["fn"], w["templates"])
-        more = list(later_.pop(key(w, seen), ()))
-        if "x" in w["names"] and isinstance(w["args"][-1][1], bool):
-            more += later_["on" if w["args"][-1][1] else "off"]
-        names = dict(globals(), **w["names"])
-        more = list(dict.fromkeys(re.sub(r"<(\w+)>", lambda m: names[m[1]], t).replace("{{", "{").replace("}}", "}") for t in more))
+        more = own(w, name, later_)
         forced = [t[1:] for t in more if t.startswith("!")]
         free = [t for t in more if not t.startswith("!") and t not in w["templates"]]
         held_later = divide(w["fn"], free)[0] if free else []
         w["held"] = [t for t in w["templates"] if t in held] + forced + [t for t in free if t in held_later]
         w["seen"] = [t for t in w["templates"] if t not in held] + [t for t in free if t not in held_later]
-    if set(later_) - {"on", "off"}:
-        raise SystemExit(f"{path}: no such wish: {sorted(set(later_) - {'on', 'off'})}")
+        w["more"] = [t for t in own(w, name, wordings) if t not in w["held"] and t not in w["seen"]]
+    for file, found in ((path, later_), (training_only, wordings)):
+        strange = set(found) - set(seen_names(seen)) - {"on", "off"}
+        if strange:
+            raise SystemExit(f"{file}: no such wish: {sorted(strange)}")
 
 
-split(WISHES, os.path.join(os.path.dirname(os.path.abspath(__file__)), "phrasings.txt"))
+def seen_names(seen):
+    return [name if k == 1 else f"{name} #{k}" for name, n in seen.items() for k in range(1, n + 1)]
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORDINGS = os.path.join(HERE, "wordings.txt")
+split(WISHES, os.path.join(HERE, "phrasings.txt"), WORDINGS)
 
 
 def combination(w, v):
@@ -1601,6 +1617,8 @@ def held_says(fn, core):
 
 # ------------------------------------------------------------------ sampling
 _WEIGHTS = [w["weight"] for w in WISHES]
+SHARE = 0.5   # of the training samples whose phrasing is one of wordings.txt
+SIMPLE = 0    # of the training samples whose phrasing is one of the first three of its wish: the plainest
 FIXABLE = {"temp": "value", "percent": "percent", "where": "zone", "whose": "zone", "window": "zone", "seat": "zone", "color": "color", "mode": "mode", "degrees": "degrees",
            "headlights": "mode", "wiping": "mode", "info": "item", "font": "size", "wheel": "wheel"}
 SLOT = re.compile(r"\{(\w+)\}")
@@ -1624,12 +1642,17 @@ def one(rng, split, wishes=None):
     new_phrasing, new_values = split in ("phrasing", "both"), split in ("values", "both")
     while True:
         w = rng.choices(WISHES, _WEIGHTS)[0]
-        template = rng.choice(w["held" if new_phrasing else "seen"])
+        more = split == "train" and w["more"] and rng.random() < SHARE
+        template = rng.choice(w["more" if more else "held" if new_phrasing else "seen"])
+        if SIMPLE and split == "train" and rng.random() < SIMPLE:
+            more, template = False, rng.choice(w["seen"][:3])
         statement = template.startswith("~")
         template = expand(template.lstrip("~"), rng)
         v = draw(w, template, rng)
         if "{who}" in template and v["zone"] not in WHO:
             continue
+        if more and "{who}" in template and v["zone"] == "all" and w["default"] != "all":
+            continue   # "I" is not everybody here
         if held_combination(w, v) != new_values:
             continue
         return w, v, template, statement
@@ -1670,7 +1693,7 @@ def sample_core(rng, split, noise=True, rewording=0.0):
     core = fill(template, v, rng)
     text = wrap(core, statement, held, rng)
     if roll > 0.985:  # a whole other wish first, taken back
-        w0, v0, t0, _ = one(rng, "train")
+        w0, v0, t0, _ = one(rng, "train" if split == "train" else "known")
         text = rng.choice(AGAIN_TRAIN).format(a=fill(t0, v0, rng), b=text)
     return finish(text, rng, noise), call, core
 
@@ -1772,10 +1795,14 @@ class Said:
             self.patterns.setdefault(re.compile(pattern(t)), t)
         self.wrappers = list(dict.fromkeys(tuple(map(squash, w.split("{}"))) for w in WRAP_TRAIN + STATE_TRAIN))
 
+    def cores(self, text):
+        """The squashed sentence without each wrapper that it may have."""
+        whole = squash(text)
+        return {whole[len(a):len(whole) - len(b)] for a, b in self.wrappers if whole.startswith(a) and whole.endswith(b)}
+
     def by(self, text):
         """-> the first such phrasing, or None"""
-        whole = squash(text)
-        cores = {whole[len(a):len(whole) - len(b)] for a, b in self.wrappers if whole.startswith(a) and whole.endswith(b)}
+        cores = self.cores(text)
         for p, t in self.patterns.items():
             if any(map(p.fullmatch, cores)):
                 return t
@@ -1787,7 +1814,7 @@ def heldout(per_split=(500, 900, 400), seed=SEED + 1, cores=None):
     in the splits of new phrasings without any that a training phrasing can say too."""
     rng, out = random.Random(seed), []
     said = Said(t for w in WISHES for t in w["seen"])
-    seen = {squash(sample(rng)[0]) for _ in range(100000)}
+    seen = {squash(sample(rng, "known")[0]) for _ in range(100000)}
     for split, n in zip(("values", "phrasing", "both"), per_split):
         while n:
             text, call, core = sample_core(rng, split)
@@ -1799,6 +1826,44 @@ def heldout(per_split=(500, 900, 400), seed=SEED + 1, cores=None):
                 cores.append(core)
             n -= 1
     return out
+
+
+def vet(path):
+    """Write wordings.txt again without the lines that can say what a held-out phrasing or the held-out set says."""
+    cores = []
+    rows = heldout(cores=cores)
+    said = Said(())
+    texts = set()
+    for row, core in zip(rows, cores):
+        if row["split"] != "values":
+            texts |= said.cores(core) | said.cores(row["text"])
+    joined = "\n" + "\n".join(sorted(texts)) + "\n"
+    rng, bad = random.Random(1), set()
+    wordings, seen = later(path), {}
+    for w in WISHES:
+        name = key(w, seen)
+        held = [re.compile(pattern(t)) for t in w["held"]]
+        for line in list(wordings.get(name, ())) + (wordings["on" if w["args"][-1][1] else "off"] if "x" in w["names"] and isinstance(w["args"][-1][1], bool) else []):
+            for template in own(w, "line", {"line": [line], "on": [], "off": []}):
+                if template not in w["more"]:
+                    if template in w["held"]:
+                        bad.add(line)
+                    continue
+                if re.search("\n" + pattern(template) + "\n", joined):
+                    bad.add(line)
+                for _ in range(60):
+                    t = expand(template.lstrip("~"), rng)
+                    v = draw(w, t, rng)
+                    if "{who}" in t and v["zone"] not in WHO:
+                        continue
+                    if any(p.fullmatch(squash(fill(t, v, rng))) for p in held):
+                        bad.add(line)
+                        break
+    with open(path) as f:
+        lines = f.read().splitlines()
+    with open(path, "w") as f:
+        f.writelines(line + "\n" for line in lines if line not in bad)
+    print(f"{path}: {len(bad)} phrasings removed")
 
 
 def check(path):
@@ -1813,7 +1878,7 @@ def check(path):
         held, trained = divide(w["fn"], w["templates"])
         assert set(held) <= set(w["held"]) and set(trained) <= set(w["seen"]) and not set(w["held"]) & set(w["seen"])
         first += len(held)
-    said = Said(t for w in WISHES for t in w["seen"])
+    said = Said(t for w in WISHES for t in w["seen"] + w["more"])
     new = [(r, core) for r, core in zip(rows, cores) if r["split"] != "values"]
     assert not any(said.by(core) or said.by(r["text"]) for r, core in new)
     rng, texts = random.Random(12345), {squash(r["text"]) for r in rows}
@@ -1826,17 +1891,21 @@ def check(path):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--split", default="train", choices=["train", "values", "phrasing", "both"])
+    p.add_argument("--split", default="train", choices=["train", "known", "values", "phrasing", "both"])
     p.add_argument("--count", type=int, default=20, help="how many samples to print")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--stats", action="store_true", help="print the size of the grammar instead")
     p.add_argument("--write-heldout", metavar="FILE", help="write the held-out set (JSON lines) instead")
+    p.add_argument("--vet", action="store_true", help="remove from wordings.txt what a held-out phrasing can say")
     p.add_argument("--check", metavar="FILE", help="prove that no training phrasing says a sentence of this held-out set")
     a = p.parse_args()
     if a.check:
         check(a.check)
+    elif a.vet:
+        vet(WORDINGS)
     elif a.stats:
         print(f"{len({w['fn'] for w in WISHES})} functions, {len(WISHES)} wishes, {sum(len(w['seen']) for w in WISHES)} training phrasings, "
+              f"{sum(len(w['more']) for w in WISHES)} of wordings.txt, "
               f"{sum(len(w['held']) for w in WISHES)} held out")
     elif a.write_heldout:
         with open(a.write_heldout, "w") as f:

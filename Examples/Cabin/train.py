@@ -138,6 +138,8 @@ def main():
     p.add_argument("--tokens", type=int, default=3072, help="per step, padding included")
     p.add_argument("--dialogues", type=float, default=0.04, help="share of two-turn samples")
     p.add_argument("--rewording", type=float, default=0.0, help="share of the samples with some words dropped, added or replaced")
+    p.add_argument("--wordings", type=float, default=0, help="share of the samples whose phrasing is one of wordings.txt")
+    p.add_argument("--simple", type=float, default=0, help="share of the samples with one of the three plainest phrasings of its wish")
     p.add_argument("--lr", type=float, default=3e-3, help="AdamW: embedding, output, router, norms, gates")
     p.add_argument("--lr-muon", type=float, default=0.02, help="Muon: matrices of the layers")
     p.add_argument("--warmup", type=int, default=60)
@@ -152,6 +154,7 @@ def main():
     a = p.parse_args()
 
     os.makedirs(a.dir, exist_ok=True)
+    grammar.SHARE, grammar.SIMPLE = a.wordings, a.simple
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     path = os.path.join(a.dir, "tokenizer.json")

@@ -103,6 +103,12 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
   /// With `vocabularyOnly` the keys that describe layers may be absent.
   package init(_ container: Container, vocabularyOnly: Bool = false) throws(Failure) {
     let architectureName = try Hyperparameters.architectureName(container)
+    if architectureName == "polaformer" {
+      throw Failure(
+        .unsupported,
+        "general.architecture is polaformer, an image network: lintel_image_open takes it, this call takes text models"
+      )
+    }
     guard let architecture = Architecture.named(architectureName) else {
       throw Failure(
         .unsupported,

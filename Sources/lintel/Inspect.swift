@@ -18,6 +18,7 @@ struct Info: ParsableCommand {
     do {
       runtime = try Runtime(path: file.model, EngineSettings(sessions: 0))
     } catch {
+      if "\(error)".contains("lintel_image_open") { return try describeImage() }
       if json { print(try lintel.json(["runs": false, "reason": "\(error)"])) }
       throw error
     }
