@@ -52,12 +52,11 @@ extension Session {
     return (rows - text + reach, 0)
   }
 
-  /// Guesses what follows the pending tokens and puts it behind the text; the number of guesses. At most
-  /// `limit`.
+  /// Guesses what follows the pending tokens, of which there are some, and puts it behind the text; the
+  /// number of guesses, at most `limit`.
   mutating func propose(limit: Int, isMeasured: Bool = true) -> Int {
     drafts.list = DraftList(countMax: 0)
-    guard let g = generation, drafts.settings.tokens > 0, !g.options.drafts.isOff, limit > 0,
-      pending > 0
+    guard let g = generation, drafts.settings.tokens > 0, !g.options.drafts.isOff, limit > 0
     else { return 0 }
     let choice = g.options.drafts
     let rows = pending

@@ -93,7 +93,7 @@ package struct JointSessions {
           if isPrompt == 0 { limit = max(min(limit, left - others), min(left, 1)) }
           rows[i] = min(s.pointee.pending, limit)
           left -= rows[i]
-          if rows[i] == s.pointee.pending {
+          if rows[i] > 0 && rows[i] == s.pointee.pending {
             let drafted = s.pointee.propose(
               limit: min(left - others, Forward.placesMax / count - 1), isMeasured: false)
             rows[i] += drafted
