@@ -117,7 +117,8 @@ let package = Package(
       "Parity",
       ["CLintel", "LintelKernels", "LintelModel", "LintelSession", "LintelExports"]),
     suite(
-      "Vision", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
+      "Vision",
+      ["CPlatform", "CLintel", "CPNG", "LintelCore", "LintelKernels", "LintelExports"]),
     suite("Model", ["CPlatform", "CLintel", "LintelCore", "LintelKernels", "LintelExports"]),
   ]
 )

@@ -471,9 +471,12 @@ typedef struct lintel_adapter_use {
  * penalties and logit_bias, before everything else); the tokens that end a turn are allowed exactly
  * where the text is complete. So the text always fits as far as it goes, and is complete if it ended
  * with LINTEL_FINISH_END; max_tokens, stops, callbacks and a full context may end it earlier.
- * Where the grammar leaves one token it is taken without computing logits (its event has the
- * log_probability 0), and read in one pass with its neighbours: the same text, sooner. Elsewhere
- * log_probability is that of the model's raw distribution, as always.
+ * Where the grammar leaves no choice about the text it is taken as the tokenizer writes it, without
+ * computing logits, and is read in one pass with its neighbours; its events have the log_probability 0,
+ * and what comes before the first choice has them before the prompt is read. Tokens that the text
+ * behind them might become part of, that have a logit_bias or end a turn are chosen as everywhere, and
+ * then log_probability is that of the model's raw distribution, as always. With or without drafting the
+ * tokens are the same.
  *
  * Whether a grammar can be followed is known when it is compiled, not while text is generated: there
  * is always a token that goes on, unless logit_bias forbids it. The mask of a step takes a bounded
@@ -651,7 +654,7 @@ typedef struct lintel_event {
   int32_t token;         /* -1 in LINTEL_EVENT_END */
   uint32_t index;        /* 0 for the first token of the generation */
   float log_probability; /* of the token, under the model's raw distribution; natural logarithm.
-                            0 for a token that a grammar left no alternative to */
+                            0 for a token of text that a grammar left no alternative to */
   uint32_t finish;       /* LINTEL_FINISH_..., in LINTEL_EVENT_END */
   uint64_t elapsed_ns;   /* since the generation began */
 } lintel_event;
@@ -670,8 +673,8 @@ typedef struct lintel_result {
   uint64_t generate_ns;        /* time in decode passes, sampling and callbacks included */
   uint64_t first_token_ns;     /* from the start to the first token's event */
   uint64_t longest_step_ns;    /* the longest single unit of work */
-  uint64_t passes;             /* decode passes: generated_tokens - 1 without drafting */
-  uint64_t drafted_tokens;     /* guesses that were run */
+  uint64_t passes;             /* decode passes: generated_tokens - 1 without drafting and grammar */
+  uint64_t drafted_tokens;     /* guesses that were run, without what a grammar forced behind them */
   uint64_t accepted_tokens;    /* guesses that were right: passes that were saved */
   uint64_t reserved[1];
 } lintel_result;
@@ -712,10 +715,10 @@ lintel_status lintel_session_generate(lintel_session *session,
  *
  * Works in rounds. In a round every generating session whose text is read samples its next token (and
  * its callback runs, in the order of `sessions`), then one pass reads what is pending: one token of
- * every session that has one; then, while the model's chunk_tokens allow, the prompts in order of
- * priority, then of `sessions`. Beside a session of higher priority a prompt gets at most 8 tokens a
- * pass, so that it does not hold that session up. Begins rounds until `slice_us` microseconds are
- * over, at least one, and ends when a session pauses.
+ * every session that generates, and what its grammar has forced behind it; then, while the model's
+ * chunk_tokens allow, the prompts in order of priority, then of `sessions`. Beside a session of higher
+ * priority a prompt gets at most 8 tokens a pass, so that it does not hold that session up. Begins
+ * rounds until `slice_us` microseconds are over, at least one, and ends when a session pauses.
  *
  *   out_statuses  [count]: per session what lintel_session_step would answer: MORE, DONE, CANCELLED,
  *                 PAUSED, or an error that concerns this session alone, with its sentence (the first

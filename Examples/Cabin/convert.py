@@ -13,7 +13,7 @@ import torch
 from gguf import GGMLQuantizationType as Type
 
 import tokenizer as tok_
-from model import CONFIG
+from model import CONFIG, mixer_of
 
 TYPES = {"f32": Type.F32, "f16": Type.F16, "bf16": Type.BF16, "q8_0": Type.Q8_0, "q4_0": Type.Q4_0}
 FILE_TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTLY_F16, "bf16": gguf.LlamaFileType.MOSTLY_BF16,
@@ -35,8 +35,16 @@ def tensors(state, c):
         yield dst + "ffn_norm.weight", get(src + "post_attention_layernorm.weight"), False
         a = src + "self_attn."
         yield dst + "attn_output.weight", get(a + "o_proj.weight"), True
-        yield dst + "attn_q.weight", get(a + "q_proj.weight"), True
-        if c["layer_types"][i] == "linear_attention":
+        if a + "power" in state:
+            scale = np.log1p(np.exp(get(a + "scale")))[:, None]
+            yield dst + "attn_q.weight", get(a + "q_proj.weight") / scale, True
+            yield dst + "attn_k.weight", get(a + "k_proj.weight") / scale, True
+            yield dst + "attn_v.weight", get(a + "v_proj.weight"), True
+            yield dst + "attn_gate.weight", get(a + "g_proj.weight"), True
+            yield dst + "attn_power", 1 + 4 / (1 + np.exp(-get(a + "power"))), False
+            yield dst + "ssm_conv1d_v.weight", get(a + "conv1d.weight").reshape(1, heads * d, 1, -1), False
+        elif c["layer_types"][i] == "linear_attention":
+            yield dst + "attn_q.weight", get(a + "q_proj.weight"), True
             yield dst + "attn_k.weight", get(a + "k_proj.weight"), True
             yield dst + "attn_v.weight", get(a + "v_proj.weight"), True
             for n, w in zip("qkv", np.split(get(a + "conv1d.weight"), 3)):
@@ -50,6 +58,7 @@ def tensors(state, c):
             yield dst + "ssm_g_b.weight", get(a + "g_b_proj.weight"), True
             yield dst + "ssm_norm.weight", get(a + "o_norm.weight"), False
         else:
+            yield dst + "attn_q.weight", get(a + "q_proj.weight"), True
             yield dst + "attn_kv_a_mqa.weight", get(a + "kv_a_proj_with_mqa.weight"), True
             yield dst + "attn_kv_a_norm.weight", get(a + "kv_a_layernorm.weight"), False
             kv_b = get(a + "kv_b_proj.weight").reshape(heads, nope + dv, -1)
@@ -94,8 +103,12 @@ def write(folder, path, kind):
     """-> the size of the file in bytes"""
     c = CONFIG
     state = torch.load(os.path.join(folder, "cabin.pt"), map_location="cpu", weights_only=True)
+    mixer = mixer_of(state)
+    if mixer == "softmax":
+        raise SystemExit(f"{folder} has softmax attention in the place of KDA, which no architecture of the engine has")
+    architecture = "polaformer-lm" if mixer == "pola" else "kimi-linear"
     temporary = path + ".tmp"
-    w = gguf.GGUFWriter(temporary, "kimi-linear")
+    w = gguf.GGUFWriter(temporary, architecture)
     w.add_type(gguf.GGUFType.MODEL)
     w.add_name("Cabin")
     w.add_description("Spoken car requests to one JSON call (VSS 6.0); see Examples/Cabin")
@@ -114,7 +127,10 @@ def write(folder, path, kind):
     w.add_value_length_mla(c["v_head_dim"])
     w.add_kv_lora_rank(c["kv_lora_rank"])
     w.add_ssm_conv_kernel(c["linear_conv_kernel_dim"])
-    w.add_kda_head_dim(c["linear_head_dim"])
+    if mixer == "pola":
+        w.add_uint32(f"{architecture}.polar.head_dim", c["linear_head_dim"])
+    else:
+        w.add_kda_head_dim(c["linear_head_dim"])
     w.add_expert_count(c["num_local_experts"])
     w.add_expert_used_count(c["num_experts_per_tok"])
     w.add_expert_shared_count(c["n_shared_experts"])

@@ -55,11 +55,12 @@ def ask_torch(folder, rows, show):
     from tokenizers import Tokenizer
     import tokenizer as tok_
     import train
-    from model import Cabin
+    from model import Cabin, mixer_of
     torch.set_num_threads(2)
     tok = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
-    net = Cabin(tok.get_vocab_size()).eval()
-    net.load_state_dict(torch.load(os.path.join(folder, "cabin.pt"), weights_only=True))
+    state = torch.load(os.path.join(folder, "cabin.pt"), weights_only=True)
+    net = Cabin(tok.get_vocab_size(), mixer=mixer_of(state)).eval()
+    net.load_state_dict(state)
     answers = []
     for row, ok in zip(rows, train.exact(net, tok, [(r["text"], r["call"]) for r in rows])):
         if ok or not show:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Cabin network: architecture kimi-linear, small, with a KDA forward made for short sequences.
+"""The Cabin network: architecture kimi-linear, small, with a KDA forward made for short sequences;
+for comparison also with polarity-aware linear attention or softmax attention in the place of KDA.
 
 The parameters carry the names and shapes of `transformers.KimiLinearForCausalLM`, so a state
 dict moves between the two without renaming. Only the arithmetic of training differs: the gated
@@ -135,6 +136,62 @@ class KDA(nn.Module):
         return self.o_proj(o.reshape(B, T, -1))
 
 
+class Pola(nn.Module):
+    """Polarity-aware linear attention, causal, whole sequences at once. Same-signed channels of q and k meet in
+    the first half of a head's values, opposite-signed ones in the second half; each stream is a weighted mean."""
+
+    def __init__(self, c):
+        super().__init__()
+        h, self.heads, self.d = c["hidden_size"], c["linear_num_heads"], c["linear_head_dim"]
+        self.taps = c["linear_conv_kernel_dim"]
+        for name in "qkvg":
+            setattr(self, f"{name}_proj", nn.Linear(h, self.heads * self.d, bias=False))
+        self.scale = nn.Parameter(torch.zeros(self.heads * self.d))   # q and k are divided by softplus(scale)
+        self.power = nn.Parameter(torch.zeros(self.heads * self.d))   # the exponent is 1 + 4 sigmoid(power)
+        self.conv1d = Weight(self.heads * self.d, 1, self.taps)
+        self.o_proj = nn.Linear(self.heads * self.d, h, bias=False)
+
+    def forward(self, x):
+        B, T, _ = x.shape
+        def split(t):
+            return t.view(B, T, self.heads, self.d).transpose(1, 2)
+        s, p = F.softplus(self.scale), 1 + 4 * self.power.sigmoid()
+        q, k = self.q_proj(x) / s, self.k_proj(x) / s
+        q = [split(t.clamp(min=0).pow(p)) for t in (q, -q)]
+        k = torch.cat([split(t.clamp(min=0).pow(p)) for t in (k, -k)], -1).transpose(-1, -2)
+        z = self.v_proj(x)
+        streams = []
+        for weights, v in zip((torch.cat(q, -1) @ k, torch.cat(q[::-1], -1) @ k), split(z).chunk(2, -1)):
+            weights = weights.tril()
+            streams.append(weights @ v / (weights.sum(-1, keepdim=True) + 1e-6))
+        o = torch.cat(streams, -1).transpose(1, 2).reshape(B, T, -1)
+        padded = F.pad(z, (0, 0, self.taps - 1, 0))
+        o = o + sum(padded[:, j:j + T] * self.conv1d.weight[:, 0, j] for j in range(self.taps))
+        return self.o_proj(o * self.g_proj(x))
+
+
+class Softmax(nn.Module):
+    """Causal multi-head softmax attention with rotary positions, for comparison."""
+
+    def __init__(self, c):
+        super().__init__()
+        h, self.heads, self.d = c["hidden_size"], c["linear_num_heads"], c["linear_head_dim"]
+        for name in "qkv":
+            setattr(self, f"{name}_proj", nn.Linear(h, self.heads * self.d, bias=False))
+        self.o_proj = nn.Linear(self.heads * self.d, h, bias=False)
+
+    def forward(self, x):
+        B, T, _ = x.shape
+        q, k, v = (p(x).view(B, T, self.heads, self.d).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
+        angle = torch.arange(T).view(T, 1) * 10000.0 ** (-torch.arange(0, self.d, 2) / self.d)
+        cos, sin = angle.cos(), angle.sin()
+        def rotated(t):
+            a, b = t.chunk(2, -1)
+            return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+        o = F.scaled_dot_product_attention(rotated(q), rotated(k), v, is_causal=True)
+        return self.o_proj(o.transpose(1, 2).reshape(B, T, -1))
+
+
 class MLA(nn.Module):
     """Multi-head latent attention without positions: the full-attention layer."""
 
@@ -216,12 +273,23 @@ class MoE(nn.Module):
         return flat.view_as(x)
 
 
+MIXERS = {"kda": KDA, "pola": Pola, "softmax": Softmax}
+
+
+def mixer_of(state):
+    """The name of the mixer that a state dict has beside MLA."""
+    a = "model.layers.0.self_attn."
+    if a + "power" in state:
+        return "pola"
+    return "softmax" if a + "k_proj.weight" in state and a + "conv1d.weight" not in state else "kda"
+
+
 class Layer(nn.Module):
     def __init__(self, c, i):
         super().__init__()
         self.eps = c["rms_norm_eps"]
         self.input_layernorm, self.post_attention_layernorm = Weight(c["hidden_size"]), Weight(c["hidden_size"])
-        self.self_attn = KDA(c) if c["layer_types"][i] == "linear_attention" else MLA(c)
+        self.self_attn = MIXERS[c["mixer"]](c) if c["layer_types"][i] == "linear_attention" else MLA(c)
         self.mlp = MLP(c["hidden_size"], c["intermediate_size"]) if c["mlp_layer_types"][i] == "dense" else MoE(c)
 
     def forward(self, x):
@@ -233,9 +301,9 @@ class Cabin(nn.Module):
     """`forward(ids)` takes [B, T] token ids (right padding is harmless: all is causal) and returns the
     final hidden states; `logits(ids)` the scores."""
 
-    def __init__(self, vocab_size, config=CONFIG):
+    def __init__(self, vocab_size, config=CONFIG, mixer="kda"):
         super().__init__()
-        c = self.config = dict(config, vocab_size=vocab_size)
+        c = self.config = dict(config, vocab_size=vocab_size, mixer=mixer)
         self.model = nn.Module()
         self.model.embed_tokens = nn.Embedding(vocab_size, c["hidden_size"])
         self.model.layers = nn.ModuleList(Layer(c, i) for i in range(c["num_hidden_layers"]))

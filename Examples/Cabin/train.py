@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 import from_gguf
 import grammar
 import tokenizer as tok_
-from model import Cabin
+from model import MIXERS, Cabin
 
 
 def encode(tok, turns):
@@ -133,6 +133,7 @@ def optimizers(net, lr, lr_muon):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--dir", default="checkpoint", help="where tokenizer.json, cabin.pt and log.txt go")
+    p.add_argument("--mixer", default="kda", choices=MIXERS, help="what the layers without MLA have")
     p.add_argument("--steps", type=int, default=980)
     p.add_argument("--tokens", type=int, default=3072, help="per step, padding included")
     p.add_argument("--dialogues", type=float, default=0.04, help="share of two-turn samples")
@@ -160,7 +161,7 @@ def main():
     if not os.path.exists(path):
         (from_gguf.tokenizer(a.init) if a.init else tok_.build()).save(path)
     tok = Tokenizer.from_file(path)
-    net = Cabin(tok.get_vocab_size())
+    net = Cabin(tok.get_vocab_size(), mixer=a.mixer)
     if a.init:
         net.load_state_dict(from_gguf.state(a.init))
     opts = optimizers(net, a.lr, a.lr_muon)

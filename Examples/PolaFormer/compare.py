@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """Networks of real size with random weights: Lintel against the authors' PyTorch code.
 
-    python compare.py AUTHORS LINTEL [--folder F] [--images 200]
+    python compare.py AUTHORS LINTEL [--folder F] [--images 200] [--apart 60] [--networks TSw]
 
 AUTHORS is a checkout of github.com/ZacharyMeng/PolaFormer, LINTEL the tool. A checkpoint with random
 weights goes through convert.py; features and logits at 224 x 224 are compared, in F32 and Q8_0, and
-the best class over many pictures.
+the best class over many pictures. What Q8_0 changes is told apart: the weights' rounding, by PyTorch
+with the weights that the file has, and the activations' rounding, by the tool with and without it.
 """
 import argparse
+import copy
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
+import gguf
 import numpy as np
 import torch
+from gguf import GGMLQuantizationType as Type
 
 import convert
 import reference
@@ -44,6 +48,60 @@ def prepare(folder, name, make, kinds=("f32", "q8_0")):
             for kind, file in files.items():
                 convert.write(convert.Network(convert.read(checkpoint), 4.0), file, kind, None, name, "MIT")
     return model, files
+
+
+def round_trip(w, kind):
+    return gguf.quants.dequantize(gguf.quants.quantize(np.ascontiguousarray(w, np.float32), kind), kind)
+
+
+def rounded(model):
+    """The PyTorch model with the weights that its Q8_0 file has."""
+    state = model.state_dict()
+    scales = {k[:-5]: np.log1p(np.exp(v.double().numpy().reshape(-1))) for k, v in state.items() if k.endswith("scale")}
+    for name, value in state.items():
+        parent, w = name.rsplit(".", 2)[0] + ".", value.numpy()
+        if name.endswith("positional_encoding"):
+            scale = scales[name[:-len("positional_encoding")]]
+            w = round_trip(w / scale, Type.F16) * scale
+        elif name.startswith("pos_embed"):
+            w = round_trip(w, Type.F16)
+        elif not name.endswith(".weight") or w.ndim < 2 or ".dwc." in name:
+            continue
+        else:
+            # Rows as the file has them: divided by the scale, kernels in order (row, column, channel).
+            divisor = np.ones(len(w))
+            if parent in scales and name.endswith(("qg.weight", "kv.weight", "qkvg.weight")):
+                c = len(scales[parent])
+                divisor[:c] = scales[parent]
+                if name.endswith("qkvg.weight"):
+                    divisor[c:2 * c] = scales[parent]
+            rows = convert.kernel_rows(w) if w.ndim == 4 else w
+            rows = round_trip(rows / divisor[:, None], Type.F16 if rows.shape[1] % 32 else Type.Q8_0)
+            rows = rows * divisor[:, None]
+            w = rows.reshape(w.shape[0], *w.shape[2:], w.shape[1]).transpose(0, 3, 1, 2) if w.ndim == 4 else rows
+        state[name] = torch.from_numpy(np.ascontiguousarray(w, np.float32))
+    other = copy.deepcopy(model)
+    other.load_state_dict(state)
+    return other
+
+
+def logits_of(model, pictures):
+    return np.concatenate([reference.outputs(model, np.stack(pictures[i:i + 20]))[1]
+                           for i in range(0, len(pictures), 20)])
+
+
+def agreement(what, a, b):
+    """How often two networks agree on the best class, and how near to a tie b is where they do not."""
+    same = a.argmax(1) == b.argmax(1)
+    top = np.sort(b, 1)
+    margin = top[:, -1] - top[:, -2]
+    # A difference of the logits can turn a margin of up to twice its size.
+    explained = margin <= 2 * np.abs(a - b).max(1)
+    line = f"  {what}: the same best class on {same.sum()} of {len(a)}, logits within {np.abs(a - b).max():.1e}"
+    if not same.all():
+        line += (f"; where not, margins of at most {margin[~same].max():.3f} (median of all {np.median(margin):.3f}), "
+                 f"{explained[~same].sum()} of {(~same).sum()} within twice the difference")
+    print(line)
 
 
 def picture(seed, size=224):
@@ -79,6 +137,8 @@ def main():
     p.add_argument("tool")
     p.add_argument("--folder", default="build/pola")
     p.add_argument("--images", type=int, default=200)
+    p.add_argument("--apart", type=int, default=60, help="pictures on which the kinds of rounding are told apart")
+    p.add_argument("--networks", default="TSw", help="letters: T, S, w for Swin")
     p.add_argument("--few", type=int, default=4, help="pictures that all networks and types are compared on")
     p.add_argument("--threads", type=int, default=2)
     o = p.parse_args()
@@ -90,7 +150,9 @@ def main():
         save(path, pixels)
     threads = ("-t", str(o.threads))
     sys.stdout.reconfigure(line_buffering=True)
-    for name, make in models(o.authors).items():
+    for letter, (name, make) in zip("TSw", models(o.authors).items()):
+        if letter not in o.networks:
+            continue
         model, files = prepare(o.folder, name, make)
         features, logits = reference.outputs(model, np.stack(pictures[:o.few]))
         print(f"{name}: largest feature {np.abs(features).max():.2f}, logit {np.abs(logits).max():.2f}")
@@ -99,13 +161,20 @@ def main():
             f = np.abs(np.array([r["features"] for r in ours]) - features).max()
             l = np.abs(np.array([r["logits"] for r in ours]) - logits).max()
             print(f"  {kind} {' '.join(options):20} max abs difference: features {f:.2e}, logits {l:.2e}")
-        best = np.concatenate([reference.outputs(model, np.stack(pictures[i:i + 20]))[1]
-                               for i in range(0, o.images, 20)])
-        for kind, options in (("f32", ()), ("q8_0", ())):
-            ours = np.array([r["logits"] for r in see(o.tool, files[kind], paths, *threads, *options)])
-            same = int((ours.argmax(1) == best.argmax(1)).sum())
-            print(f"  {kind}: the same best class on {same} of {o.images} pictures "
-                  f"({len(set(best.argmax(1)))} classes occur), logits within {np.abs(ours - best).max():.2e}")
+
+        def ours(kind, count, *options):
+            return np.array([r["logits"] for r in see(o.tool, files[kind], paths[:count], *threads, *options)])
+
+        exact, full = logits_of(model, pictures), ours("q8_0", o.images)
+        print(f"  {len(set(exact.argmax(1)))} classes occur as the best")
+        agreement("Q8_0, Lintel and PyTorch with F32 weights", full, exact)
+        n = o.apart
+        coarse = logits_of(rounded(model), pictures[:n])
+        agreement("F32, Lintel and PyTorch", ours("f32", n), exact[:n])
+        agreement("weights rounded, PyTorch with Q8_0 weights and with F32 weights", coarse, exact[:n])
+        agreement("Q8_0 and float activations, Lintel and PyTorch with Q8_0 weights",
+                  ours("q8_0", n, "--float-activations"), coarse)
+        agreement("activations rounded, Lintel and PyTorch with Q8_0 weights", full[:n], coarse)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-MICRO = {"image": 64, "patch": 4, "widths": (32, 64, 128, 192), "heads": (1, 2, 4, 6), "depths": (1, 2, 2, 2),
+MICRO = {"image": 64, "patch": 4, "widths": (32, 64, 128, 192), "heads": (1, 2, 4, 6), "depths": (1, 1, 2, 1),
          "ratios": (4, 4, 4, 4)}
 
 
@@ -40,8 +40,8 @@ class Attention(nn.Module):
         q, k, v = self.split(q / scale), self.split((k + self.positional_encoding) / scale), self.split(v)
         if self.kind == "polar":
             p = 1 + self.alpha * torch.sigmoid(self.power)
-            a, m = [F.relu(s * q) ** p for s in (1, -1)]
-            keys = torch.cat([F.relu(k) ** p, F.relu(-k) ** p], -1)
+            a, m = self.powers(q, p)
+            keys = torch.cat(self.powers(k, p), -1)
             halves = v.chunk(2, -1)
             o = torch.cat([self.read(torch.cat(f, -1), keys, h) for f, h in zip(((a, m), (m, a)), halves)], -1)
         elif self.kind == "relu":
@@ -52,6 +52,13 @@ class Attention(nn.Module):
         grid = v.transpose(-1, -2).reshape(b * self.heads, -1, side, side)
         o = o + self.dwc(grid).reshape(b, c, n).transpose(1, 2)
         return self.proj(o * g)
+
+    @staticmethod
+    def powers(x, p):
+        """Powers of the positive and of the negative parts, with one logarithm for both."""
+        y = torch.exp(p * torch.log(x.abs().clamp_min(1e-30)))
+        positive = torch.where(x > 0, y, 0)
+        return positive, y - positive
 
     @staticmethod
     def read(q, k, v):

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 SIDE = 64
-SCALE = 4  # drawn larger, then shrunk
+SCALE = 3  # drawn larger, then shrunk
 
 RED, AMBER, GREEN, BLUE, WHITE, BLACK, YELLOW = (
     (200, 30, 30), (240, 160, 20), (40, 190, 70), (30, 80, 190), (240, 240, 240), (20, 20, 20), (245, 200, 20))

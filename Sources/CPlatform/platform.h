@@ -95,6 +95,21 @@ static inline void lt_advise_willneed(const void *p, size_t bytes) {
   (void)madvise((void *)p, bytes, MADV_WILLNEED);
 }
 
+/* Asks for large pages, which Linux 6.16 and later also have for files that are read anew. */
+static inline void lt_advise_huge(const void *p, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  (void)madvise((void *)p, bytes, MADV_HUGEPAGE);
+#else
+  (void)p, (void)bytes;
+#endif
+}
+
+/* Whether the page of p is in memory. p is a multiple of the page size. */
+static inline int lt_is_resident(const void *p) {
+  unsigned char pages = 0;
+  return mincore((void *)p, 1, &pages) == 0 && (pages & 1);
+}
+
 /* Reads one byte, and cannot be optimised away. */
 static inline uint8_t lt_touch(const void *p) { return *(const volatile uint8_t *)p; }
 

@@ -50,12 +50,13 @@ typedef int32_t lt_octo __attribute__((vector_size(32)));
 typedef struct {
   const uint8_t *group0, *group1, *group2, *group3;
   ptrdiff_t stride;
-  const uint8_t *ahead; /* what a later panel will want, for this block's share of time */
+  const uint8_t *ahead; /* what later panels will want, for this block's share of time */
+  const uint8_t *next;  /* what the next panel will want */
 } lt_panel;
 
-/* What a thread will read, in order: the stretches of one or more products. `lt_stream_take` hands
- * out the addresses to ask for, always as many bytes as `lt_stream_begin` was told before the kernels
- * get there: far enough to hide the memory's latency, and across the seams between products. */
+/* What a thread will read, in order: the stretches of one or more products. Two places move along
+ * it, at fixed distances before the kernels and across the seams between products: `far` for asking
+ * the memory early, `near` for asking once more, one panel ahead (see lt_prefetch_near). */
 typedef struct {
   const uint8_t *_Nullable start;
   int64_t bytes;
@@ -65,6 +66,9 @@ typedef struct {
   int64_t left;
   const lt_range *_Nullable next; /* the stretches after it */
   int64_t count;
+} lt_cursor;
+typedef struct {
+  lt_cursor far, near;
 } lt_stream;
 
 /* One product, as the panel kernels take it. The input is either floats or one quantised form. */
@@ -115,35 +119,62 @@ LT_INLINE int32_t lt_has_wide(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDD
  * the few miss buffers of the first level would halve the rate (10 against 22 GB/s on Zen 4). */
 LT_INLINE void lt_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
+/* The second request, into the first-level cache. An x86 core drops software prefetches while its
+ * miss buffers are full, so one request leaves gaps that cost a third of the rate; a second one,
+ * when most lines have come, finds room for the rest. Arm cores queue theirs. */
+LT_INLINE void lt_prefetch_near(const void *p) {
+#if defined(__x86_64__)
+  __builtin_prefetch(p, 0, 3);
+#else
+  (void)p;
+#endif
+}
+
 /* How far ahead: a kernel reads all rows of a panel at once, so the whole next panel must be there when
- * it comes to it. */
+ * it comes to it. More than half a first-level cache beyond that costs rate again. */
 LT_INLINE int64_t lt_lead(int64_t panel_bytes) {
   int64_t lead = panel_bytes + 16384;
-  return lead < 32768 ? 32768 : lead > 262144 ? 262144 : lead;
+  return lead > 262144 ? 262144 : lead;
 }
 
 /* The next `bytes` to ask for, roughly; NULL when everything has been. */
-LT_INLINE const uint8_t *_Nullable lt_stream_take(lt_stream *_Nonnull s, int64_t bytes) {
-  while (s->left <= 0) {
-    if (s->count == 0) return 0;
-    s->at = s->next->start;
-    s->left = s->next->bytes;
-    s->next++;
-    s->count--;
+LT_INLINE const uint8_t *_Nullable lt_cursor_take(lt_cursor *_Nonnull c, int64_t bytes) {
+  while (c->left <= 0) {
+    if (c->count == 0) return 0;
+    c->at = c->next->start;
+    c->left = c->next->bytes;
+    c->next++;
+    c->count--;
   }
-  const uint8_t *at = s->at;
-  s->at += bytes;
-  s->left -= bytes;
+  const uint8_t *at = c->at;
+  c->at += bytes;
+  c->left -= bytes;
   return at;
 }
 
-/* Asks for the first `lead` bytes. */
-LT_INLINE void lt_stream_begin(lt_stream *_Nonnull s, int64_t lead) {
+/* A stream over `count` stretches, whose panels have at most `panel_bytes`; asks for the first ones. */
+LT_INLINE lt_stream lt_stream_over(
+    const lt_range *_Nonnull ranges, int64_t count, int64_t panel_bytes) {
+  lt_cursor start = {0, 0, ranges, count};
+  lt_stream s = {start, start};
+  int64_t lead = lt_lead(panel_bytes);
   for (int64_t done = 0; done < lead; done += 512) {
-    const uint8_t *p = lt_stream_take(s, 512);
-    if (!p) return;
+    const uint8_t *p = lt_cursor_take(&s.far, 512);
+    if (!p) break;
     for (int i = 0; i < 512; i += 64) lt_prefetch(p + i);
   }
+  for (int64_t done = 0; done < panel_bytes; done += 512) {
+    if (!lt_cursor_take(&s.near, 512)) break;
+  }
+  return s;
+}
+
+/* Gives a panel of `bytes` its places to ask for; at the end of the stream it keeps its own. */
+LT_INLINE void lt_stream_take(lt_stream *_Nonnull s, int64_t bytes, lt_panel *_Nonnull panel) {
+  const uint8_t *far = lt_cursor_take(&s->far, bytes);
+  const uint8_t *near = lt_cursor_take(&s->near, bytes);
+  if (far) panel->ahead = far;
+  if (near) panel->next = near;
 }
 
 /* ---- lanes ---- */

@@ -30,6 +30,12 @@ static inline __attribute__((always_inline)) lt_eight lt_eight_larger(lt_eight a
   return (lt_eight)(((lt_eight_words)b & m) | ((lt_eight_words)a & ~m));
 }
 
+/* 0 where a < 0, else a, no number among them. */
+static inline __attribute__((always_inline)) lt_eight lt_eight_positive(lt_eight a) {
+  lt_eight_words m = a < (lt_eight){0};
+  return (lt_eight)((lt_eight_words)a & ~m);
+}
+
 static inline __attribute__((always_inline)) float lt_eight_greatest(lt_eight v) {
   v = lt_eight_larger(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7));
   v = lt_eight_larger(v, __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3));

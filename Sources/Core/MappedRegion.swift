@@ -61,16 +61,23 @@ package struct MappedRegion {
   }
 
   /// Touches every page in turn. `progress` gets (done, total) bytes and stops the walk by
-  /// returning false.
+  /// returning false. A file comes in pages of 2 MiB where the kernel has them: fewer misses of the
+  /// address cache make products some per cent faster.
   package func prefault(_ progress: (Int, Int) -> Bool) throws(Failure) {
     let page = Int(lt_page_bytes())
+    if isOwned { lt_advise_huge(bytes.start, bytes.count) }
     let slice = 16 << 20
     var sum: UInt8 = 0
     var from = 0
     while from < bytes.count {
       let to = min(from + slice, bytes.count)
-      if isOwned { lt_advise_willneed(bytes.start + from, to - from) }
       var at = from
+      sum = sum &+ lt_touch(bytes.start + at)
+      // One touch brought a large page, or the rest is asked for at once.
+      let inside = bytes.start + min(from + (1 << 20), to - 1) / page * page
+      if isOwned && lt_is_resident(inside) == 0 {
+        lt_advise_willneed(bytes.start + from, to - from)
+      }
       while at < to {
         sum = sum &+ lt_touch(bytes.start + at)
         at += page

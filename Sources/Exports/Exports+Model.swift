@@ -205,9 +205,8 @@ public func lintel_model_get_info(
     out_info.pointee.context_tokens = UInt32(truncatingIfNeeded: h.contextLength)
     out_info.pointee.layer_count = UInt32(truncatingIfNeeded: m.layers.count)
     out_info.pointee.embedding_width = UInt32(truncatingIfNeeded: d.embedding)
-    out_info.pointee.delta_layers = UInt32(truncatingIfNeeded: d.layerKinds[0])
-    out_info.pointee.attention_layers = UInt32(
-      truncatingIfNeeded: d.layerKinds[1] + d.layerKinds[2])
+    out_info.pointee.delta_layers = UInt32(truncatingIfNeeded: d.recurrentLayers)
+    out_info.pointee.attention_layers = UInt32(truncatingIfNeeded: d.attentionLayers)
     out_info.pointee.expert_count = UInt32(truncatingIfNeeded: h.expertCount)
     var parameters = 0
     for i in 0..<m.directory.slots.count { parameters &+= m.directory.slots[i].entry.elements }

@@ -100,8 +100,8 @@ package struct AttentionJob: ParallelJob {
     var ends = InlineArray<32, Int>(repeating: 0)
     var tops = InlineArray<32, Float>(repeating: -.infinity)
     var sums = InlineArray<32, Float>(repeating: 0)
-    /// `[query, position in the block]`
-    var scores = InlineArray<1024, Float>(repeating: 0)
+    /// `[query, position in the block]`, by eights.
+    var scores = InlineArray<128, Lanes>(repeating: Lanes(repeating: 0))
   }
 
   /// Query i of a group is row i / headsPerGroup, head i mod headsPerGroup of the group.
@@ -301,10 +301,10 @@ package struct AttentionJob: ParallelJob {
   /// Turns `count` scores of query i into weights under its new maximum; answers the factor by which
   /// what it has summed so far shrinks.
   private func soften(_ tile: inout Tile, _ i: Int, _ count: Int) -> Float {
-    for p in count..<32 { tile.scores[i * 32 + p] = -.infinity }
     let top = tile.tops[i]
     return withUnsafeMutablePointer(to: &tile.scores) { all in
       let s = UnsafeMutableRawPointer(all).assumingMemoryBound(to: Float.self) + i * 32
+      for p in count..<32 { s[p] = -.infinity }
       let best = lt_eight_larger(
         lt_eight_larger(s.lanes(0), s.lanes(8)), lt_eight_larger(s.lanes(16), s.lanes(24))
       ).greatest()

@@ -307,10 +307,12 @@ package struct DeltaRuleJob: ParallelJob {
     var (w0, w1, w2, w3) = (zero, zero, zero, zero)
     var now = token(0, scratch)
     var s = state
+    // The columns to come, of this head or the next: rows are too far apart for the processor to
+    // foresee them. They are asked for here and once more while these are written.
+    let later = c + 64 <= width ? 32 : d * stride - c
     for j in 0..<d {
-      // The columns to come: rows are too far apart for the processor to foresee them.
-      lt_prefetch(s + 32)
-      lt_prefetch(s + 48)
+      lt_prefetch(s + later)
+      lt_prefetch(s + (later + 16))
       let kj = Lanes(repeating: now.kDecayed[j])
       let qj = Lanes(repeating: now.qDecayed[j])
       let (s0, s1, s2, s3) = (s.lanes(0), s.lanes(8), s.lanes(16), s.lanes(24))
@@ -347,6 +349,8 @@ package struct DeltaRuleJob: ParallelJob {
       s = state
       if i == count {
         for j in 0..<d {
+          lt_prefetch_near(s + later)
+          lt_prefetch_near(s + (later + 16))
           let f = Lanes(repeating: now.factor[j])
           let kj = Lanes(repeating: now.k[j])
           s.store((s.lanes(0) * f).addingProduct(kj, u0), 0)

@@ -14,33 +14,40 @@ extension Norm {
     _ x: Floats, _ weight: ConstFloats, _ bias: ConstFloats, _ epsilon: Float, _ count: Int,
     into y: Floats
   ) {
+    // Whole vectors first: with a width of 8 n nothing asks how many are left.
+    let whole = count & ~7
     var sum = Lanes(repeating: 0)
     var i = 0
-    while i < count {
-      sum += x.lanes(i, count: count - i)
-      i += 8
+    while i < whole {
+      sum += x.lanes(i)
+      i &+= 8
     }
+    if i < count { sum += x.lanes(i, count: count &- i) }
     let mean = sum.total() / Float(count)
     var squares = Lanes(repeating: 0)
     i = 0
-    while i + 8 <= count {
+    while i < whole {
       let d = x.lanes(i) - mean
       squares = squares.addingProduct(d, d)
-      i += 8
+      i &+= 8
     }
     var square = squares.total()
     while i < count {
       let d = x[i] - mean
       square += d * d
-      i += 1
+      i &+= 1
     }
     let scale = 1 / lt_sqrtf(square / Float(count) + epsilon)
     i = 0
-    while i < count {
-      let n = count - i
+    while i < whole {
+      let v = (x.lanes(i) - mean) * scale
+      y.store(bias.lanes(i).addingProduct(v, weight.lanes(i)), i)
+      i &+= 8
+    }
+    if i < count {
+      let n = count &- i
       let v = (x.lanes(i, count: n) - mean) * scale
       y.store(bias.lanes(i, count: n).addingProduct(v, weight.lanes(i, count: n)), i, count: n)
-      i += 8
     }
   }
 }
@@ -51,8 +58,7 @@ extension Elementary {
   @inline(__always) package static func gelu(_ x: Lanes) -> Lanes {
     let limit = Lanes(repeating: 3.92)
     var v = x * 0.707_106_77
-    v.replace(with: limit, where: v .> limit)
-    v.replace(with: -limit, where: v .< -limit)
+    v = lt_eight_where_less(limit, v, limit, lt_eight_where_less(v, -limit, -limit, v))
     let u = v * v
     var p = Lanes(repeating: 2.034_720_2e-6)
     p = Lanes(repeating: 2.874_805e-4).addingProduct(p, u)
@@ -101,9 +107,67 @@ extension Elementary {
     let magnitude = bits & SIMD8<Int32>(repeating: 0x7FFF_FFFF)
     let a = unsafeBitCast(magnitude, to: Lanes.self)
     var y = exp(p * log(a))
-    y.replace(with: 0, where: a .< 1.2e-38)
-    y.replace(with: a, where: a .!= a)
+    y = lt_eight_where_less(a, Lanes(repeating: 1.2e-38), Lanes(repeating: 0), y)
+    y = lt_eight_where_nan(a, a, y)
     let sign = bits & SIMD8<Int32>(repeating: Int32.min)
     return unsafeBitCast(unsafeBitCast(y, to: SIMD8<Int32>.self) | sign, to: Lanes.self)
+  }
+}
+
+// The same over rows, here rather than where they are used: a call with vectors as arguments, as one from
+// another module would be, costs as much as the arithmetic.
+extension Elementary {
+  /// x = sign(x) |x|^p; `count` is a multiple of 8.
+  package static func signedPowers(_ x: Floats, _ power: ConstFloats, _ count: Int) {
+    var i = 0
+    while i < count {
+      x.store(signedPower(x.lanes(i), power.lanes(i)), i)
+      i &+= 8
+    }
+  }
+
+  /// x = sign(x + a) |x + a|^p; `count` is a multiple of 8.
+  package static func signedPowers(
+    _ x: Floats, adding a: ConstFloats, _ power: ConstFloats, _ count: Int
+  ) {
+    var i = 0
+    while i < count {
+      x.store(signedPower(x.lanes(i) + a.lanes(i), power.lanes(i)), i)
+      i &+= 8
+    }
+  }
+
+  /// x = gelu(x)
+  package static func gelu(_ x: Floats, _ count: Int) {
+    var i = 0
+    while i &+ 8 <= count {
+      x.store(gelu(x.lanes(i)), i)
+      i &+= 8
+    }
+    if i < count { x.store(gelu(x.lanes(i, count: count &- i)), i, count: count &- i) }
+  }
+}
+
+extension Gate {
+  /// y = y + x
+  package static func add(_ y: Floats, _ x: ConstFloats, _ count: Int) {
+    var i = 0
+    while i &+ 8 <= count {
+      y.store(y.lanes(i) + x.lanes(i), i)
+      i &+= 8
+    }
+    while i < count {
+      y[i] += x[i]
+      i &+= 1
+    }
+  }
+
+  /// y = y · x; `count` is a multiple of 8.
+  package static func multiply(_ y: Floats, _ x: ConstFloats, _ count: Int) {
+    var i = 0
+    while i < count {
+      y.store(y.lanes(i) * x.lanes(i), i)
+      i &+= 8
+    }
   }
 }

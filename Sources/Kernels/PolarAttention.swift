@@ -97,7 +97,6 @@ package struct PolarSumJob: ParallelJob {
   }
 
   private func normalise(_ c: Int) {
-    let zero = Lanes(repeating: 0)
     var i = 0
     while i < PolarSumJob.channels {
       let plus = normalisers + c + i
@@ -105,7 +104,7 @@ package struct PolarSumJob: ParallelJob {
       var (p, m) = (plus.lanes(0), minus.lanes(0))
       for t in 0..<rows {
         let k = (keys + t * keyStride + c + i).lanes(0)
-        let positive = k.replacing(with: zero, where: k .< zero)
+        let positive = lt_eight_positive(k)
         p += positive
         m += positive - k
       }
@@ -118,7 +117,6 @@ package struct PolarSumJob: ParallelJob {
   /// Four channels of both signs, eight columns. `swap` is `width` in columns of the second half.
   @inline(__always)
   private func add(_ k: Floats, _ v: Floats, _ count: Int, _ s: Floats, _ swap: Int) {
-    let zero = Lanes(repeating: 0)
     let other = width - swap
     let row = 2 * width
     var (a0, b0) = (s.lanes(swap), s.lanes(other))
@@ -131,10 +129,8 @@ package struct PolarSumJob: ParallelJob {
       let x = v.lanes(0)
       let k0 = Lanes(repeating: k[0]), k1 = Lanes(repeating: k[1])
       let k2 = Lanes(repeating: k[2]), k3 = Lanes(repeating: k[3])
-      let p0 = k0.replacing(with: zero, where: k0 .< zero)
-      let p1 = k1.replacing(with: zero, where: k1 .< zero)
-      let p2 = k2.replacing(with: zero, where: k2 .< zero)
-      let p3 = k3.replacing(with: zero, where: k3 .< zero)
+      let p0 = lt_eight_positive(k0), p1 = lt_eight_positive(k1)
+      let p2 = lt_eight_positive(k2), p3 = lt_eight_positive(k3)
       a0 = a0.addingProduct(p0, x)
       a1 = a1.addingProduct(p1, x)
       a2 = a2.addingProduct(p2, x)
@@ -260,7 +256,7 @@ package struct PolarRead: BitwiseCopyable {
     var i = 0
     while i < width {
       let k = q.lanes(i)
-      let p = k.replacing(with: zero, where: k .< zero)
+      let p = lt_eight_positive(k)
       let n = p - k
       let (u, v) = (plus.lanes(i), minus.lanes(i))
       same = same.addingProduct(p, u).addingProduct(n, v)

@@ -51,13 +51,15 @@ package enum Product {
       job.stream = stream
       run(&job, input.level)
     } else {
-      var own = lt_stream(
-        at: job.weights + weightRows.lowerBound &* matrix.rowBytes,
-        left: Int64(weightRows.count &* matrix.rowBytes), next: nil, count: 0)
-      withUnsafeMutablePointer(to: &own) { own in
-        lt_stream_begin(own, lt_lead(16 &* job.row_bytes))
-        job.stream = own
-        run(&job, input.level)
+      var range = lt_range(
+        start: job.weights + weightRows.lowerBound &* matrix.rowBytes,
+        bytes: Int64(weightRows.count &* matrix.rowBytes))
+      withUnsafePointer(to: &range) { range in
+        var own = lt_stream_over(range, 1, 16 &* job.row_bytes)
+        withUnsafeMutablePointer(to: &own) { own in
+          job.stream = own
+          run(&job, input.level)
+        }
       }
     }
   }

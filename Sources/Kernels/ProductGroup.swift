@@ -1,5 +1,5 @@
 // Several products as one parallel phase: all maps of one input, or all chosen experts. The rows of
-// all of them form one line, and each thread takes a contiguous stretch of about equal cost.
+// all of them form one line, which is cut into pieces by cost.
 
 import CPlatform
 import LintelCore
@@ -39,27 +39,44 @@ package struct ProductEntry: BitwiseCopyable {
 }
 
 package struct ProductJob: ParallelJob {
-  /// Shares begin at multiples of this many weight rows.
+  /// Pieces begin at multiples of this many weight rows.
   static var grain: Int { 16 }
+  /// Stretches of weights that one thread can foresee in a phase.
+  static var rangesMax: Int { 48 }
 
   let entries: UnsafePointer<ProductEntry>
   let count: Int
   let isFloat: Bool
   /// Adapters whose A x is at hand in the entries' targets.
   let lowRank: LowRankPass
+  /// Where the threads draw the numbers of the pieces after their first ones; nil: one piece each.
+  let draws: UnsafeMutablePointer<UInt32>?
   let cost: Int
+  /// Weight rows of all entries.
+  let weightRows: Int
+  let panelBytes: Int
 
   package init(
     _ entries: UnsafePointer<ProductEntry>, _ count: Int, isFloat: Bool,
-    lowRank: LowRankPass = .none
+    lowRank: LowRankPass = .none, draws: UnsafeMutablePointer<UInt32>? = nil
   ) {
     self.entries = entries
     self.count = count
     self.isFloat = isFloat
     self.lowRank = lowRank
+    self.draws = draws
     var total = 0
-    for i in 0..<count { total &+= entries[i].rowCost &* entries[i].matrix.rows }
+    var rows = 0
+    var widest = 0
+    for i in 0..<count {
+      let matrix = entries[i].matrix
+      total &+= entries[i].rowCost &* matrix.rows
+      rows &+= matrix.rows
+      if !Product.isFloat(matrix, isFloat) { widest = max(widest, matrix.rowBytes) }
+    }
     cost = total
+    weightRows = rows
+    panelBytes = 16 &* widest
   }
 
   package static var entry: lt_job_fn {
@@ -69,40 +86,64 @@ package struct ProductJob: ParallelJob {
   }
 
   package func run(part: Int, parts: Int) {
-    var ranges = InlineArray<32, lt_range>(repeating: lt_range())
-    var count = 0
-    var widest = 0
-    shares(part, parts) { e, rows in
-      if count < 32 && !Product.isFloat(e.matrix, isFloat) {
-        ranges[count] = lt_range(
-          start: e.matrix.row(rows.lowerBound).assumingMemoryBound(to: UInt8.self),
-          bytes: Int64(rows.count &* e.matrix.rowBytes))
-        count += 1
-        widest = max(widest, e.matrix.rowBytes)
-      }
-    }
-    withUnsafePointer(to: &ranges) { ranges in
-      var stream = lt_stream(
-        at: nil, left: 0, next: UnsafeRawPointer(ranges).assumingMemoryBound(to: lt_range.self),
-        count: Int64(count))
+    let pieces = Pieces(
+      cost, parts, isDrawn: draws != nil && weightRows >= Pieces.rowsMin &* parts)
+    var ranges = InlineArray<48, lt_range>(repeating: lt_range())
+    withUnsafeMutablePointer(to: &ranges) { ranges in
+      let ranges = UnsafeMutableRawPointer(ranges).assumingMemoryBound(to: lt_range.self)
+      // A thread always holds the piece after the one it works on: its weights are asked for early.
+      var piece = part
+      var next = draw(pieces)
+      var foreseen = foresee(pieces, piece, ranges, 0)
+      foreseen = foresee(pieces, next, ranges, foreseen)
+      var stream = lt_stream_over(ranges, Int64(foreseen), Int64(panelBytes))
       withUnsafeMutablePointer(to: &stream) { stream in
-        lt_stream_begin(stream, lt_lead(Int64(16 &* widest)))
-        shares(part, parts) { e, rows in
-          Product.run(
-            e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,
-            rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
-            outputs: e.outputs, mode: e.mode, float: isFloat, stream: stream)
-          if lowRank.count > 0 { LowRank.add(e, rows, lowRank) }
+        while piece < pieces.count {
+          stretch(pieces.start(piece), pieces.start(piece &+ 1)) { e, rows in
+            Product.run(
+              e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,
+              rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
+              outputs: e.outputs, mode: e.mode, float: isFloat, stream: stream)
+            if lowRank.count > 0 { LowRank.add(e, rows, lowRank) }
+          }
+          piece = next
+          if piece >= pieces.count { break }
+          next = draw(pieces)
+          let more = foresee(pieces, next, ranges, foreseen) &- foreseen
+          stream.pointee.far.count += Int64(more)
+          stream.pointee.near.count += Int64(more)
+          foreseen &+= more
         }
       }
     }
   }
 
-  /// The stretches of weight rows that are share `part`, in order.
   @inline(__always)
-  private func shares(_ part: Int, _ parts: Int, _ body: (ProductEntry, Range<Int>) -> Void) {
-    let from = cost / parts &* part
-    let to = part == parts - 1 ? cost : cost / parts &* (part + 1)
+  private func draw(_ pieces: Pieces) -> Int {
+    guard pieces.isDrawn, let draws else { return pieces.count }
+    return Int(lt_add_acq_rel(draws, 1))
+  }
+
+  /// Appends the weights of a piece to the first `count` of `ranges`; the new count.
+  private func foresee(
+    _ pieces: Pieces, _ piece: Int, _ ranges: UnsafeMutablePointer<lt_range>, _ count: Int
+  ) -> Int {
+    if piece >= pieces.count { return count }
+    var count = count
+    stretch(pieces.start(piece), pieces.start(piece &+ 1)) { e, rows in
+      if count < ProductJob.rangesMax && !Product.isFloat(e.matrix, isFloat) {
+        ranges[count] = lt_range(
+          start: e.matrix.row(rows.lowerBound).assumingMemoryBound(to: UInt8.self),
+          bytes: Int64(rows.count &* e.matrix.rowBytes))
+        count &+= 1
+      }
+    }
+    return count
+  }
+
+  /// The stretches of weight rows between two points of the line of costs, in order.
+  @inline(__always)
+  private func stretch(_ from: Int, _ to: Int, _ body: (ProductEntry, Range<Int>) -> Void) {
     var start = 0
     for i in 0..<count {
       let e = entries[i]
@@ -116,6 +157,35 @@ package struct ProductJob: ParallelJob {
       }
       start = end
     }
+  }
+}
+
+/// How the work of a phase is cut: a large piece for every thread, then small ones for whoever is free,
+/// so that a slow or interrupted thread holds nobody up. What a piece yields does not depend on who
+/// computes it.
+struct Pieces {
+  /// Below so many weight rows to a thread, small pieces would be less than a panel.
+  static var rowsMin: Int { 256 }
+
+  let cost: Int
+  let parts: Int
+  let isDrawn: Bool
+
+  init(_ cost: Int, _ parts: Int, isDrawn: Bool) {
+    self.cost = cost
+    self.parts = parts
+    self.isDrawn = isDrawn && parts > 1
+  }
+
+  var count: Int { isDrawn ? 7 &* parts : parts }
+
+  /// Where piece k starts; the last one ends at start(count).
+  func start(_ k: Int) -> Int {
+    if k >= count { return cost }
+    if !isDrawn { return cost / parts &* k }
+    let large = cost / 8 &* 5
+    if k < parts { return large / parts &* k }
+    return large &+ (cost &- large) / (6 &* parts) &* (k &- parts)
   }
 }
 

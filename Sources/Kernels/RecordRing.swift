@@ -1,16 +1,17 @@
-// What the delta rule needs to read a token again, kept beside the state instead of inside it.
+// What a recurrence needs to read a token again, kept beside the state instead of inside it.
 //
 //     position   ... | in the state | recorded, not in the state | rows of the pass | ...
 //                                   ^ position - lag             ^ position
 //
-// A record is everything by which one token changes one layer: its raw convolution inputs and, per
-// head, u, k and e^g of  S ← diag(e^g) S + k uᵀ. None of it depends on later tokens. So a state may
-// stay behind the text: before a pass the oldest records go into it (`commit`), the others are applied
-// to blocks of it in the first-level cache, which are then forgotten; the pass's own rows follow there.
-// Taking tokens back is moving a cursor. Operations and their order are those of the plain recurrence,
-// therefore the bits are as well.
+// A record is everything by which one token changes one layer. Of the delta rule: its raw convolution
+// inputs and, per head, u, k and e^g of  S ← diag(e^g) S + k uᵀ; of polarity-aware attention: v and k̂.
+// None of it depends on later tokens. So a state may stay behind the text: before a pass the oldest
+// records go into it (`commit`), the others are applied to blocks of it in the first-level cache, which
+// are then forgotten; the pass's own rows follow there. Taking tokens back is moving a cursor.
+// Operations and their order are those of the plain recurrence, therefore the bits are as well.
 //
-// - Shapes: record `[channels | heads · (u: d_v, k: d_k, e^g: d_k or 1)]` · ring `[capacity, stride]`
+// - Shapes: record `[channels | heads · (u: d_v, k: d_k, e^g: d_k or 1)]` or `[heads · (v: d, k̂: d)]` ·
+//   ring `[capacity, stride]`
 
 import CPlatform
 import LintelCore

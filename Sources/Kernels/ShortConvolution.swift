@@ -49,28 +49,50 @@ package struct ShortConvolutionJob: ParallelJob {
   package func run(part: Int, parts: Int) {
     let range = share(channels, part: part, parts: parts, grain: 8)
     var c = range.lowerBound
+    if kernel == 4 && ring == nil {
+      while c &+ 8 <= range.upperBound {
+        fourTaps(c)
+        c &+= 8
+      }
+    }
     while c < range.upperBound {
       column(c, min(8, range.upperBound - c))
       c += 8
     }
   }
 
+  /// As `column`, for eight channels of four taps without a ring.
+  @inline(__always)
+  private func fourTaps(_ c: Int) {
+    // Dealt out by shuffles.
+    let all = UnsafeRawPointer(weight + c &* 4).loadUnaligned(as: SIMD32<Float>.self)
+    let w0 = all.evenHalf.evenHalf
+    let w1 = all.oddHalf.evenHalf
+    let w2 = all.evenHalf.oddHalf
+    let w3 = all.oddHalf.oddHalf
+    let past = history + c
+    var h0 = past.lanes(0)
+    var h1 = (past + stride).lanes(0)
+    var h2 = (past + 2 &* stride).lanes(0)
+    var row = x + c
+    for _ in 0..<rows {
+      let new = row.lanes(0)
+      let y = (w0 * h0).addingProduct(w1, h1).addingProduct(w2, h2).addingProduct(w3, new)
+      row.store(Elementary.silu(y), 0)
+      h0 = h1
+      h1 = h2
+      h2 = new
+      row += stride
+    }
+    past.store(h0, 0)
+    (past + stride).store(h1, 0)
+    (past + 2 &* stride).store(h2, 0)
+  }
+
   /// Eight channels (or the last few) through all rows; the window lives in registers.
   private func column(_ c: Int, _ count: Int) {
     let taps = kernel
-    var w = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
-    if taps == 4 && count == 8 {
-      // Eight channels of four taps, dealt out by shuffles.
-      let all = UnsafeRawPointer(weight + c * 4).loadUnaligned(as: SIMD32<Float>.self)
-      w[0] = all.evenHalf.evenHalf
-      w[1] = all.oddHalf.evenHalf
-      w[2] = all.evenHalf.oddHalf
-      w[3] = all.oddHalf.oddHalf
-    } else {
-      for i in 0..<count {
-        for j in 0..<taps { w[j][i] = weight[(c + i) * taps + j] }
-      }
-    }
+    let w = ShortConvolutionJob.taps(weight + c * taps, taps, count: count)
     let inPlace = rows - (ring?.recorded ?? 0)
     var window = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
     for j in 0..<(taps - 1) { window[j] = before(j, ring?.lag ?? 0, c, count) }
@@ -112,6 +134,25 @@ package struct ShortConvolutionJob: ParallelJob {
       }
     }
     if inPlace == rows { remember(window, c, count) }
+  }
+
+  /// The taps of `count` channels from `weight`, a vector of channels for each tap.
+  @inline(__always)
+  static func taps(_ weight: ConstFloats, _ taps: Int, count: Int) -> InlineArray<8, Lanes> {
+    var w = InlineArray<8, Lanes>(repeating: Lanes(repeating: 0))
+    if taps == 4 && count == 8 {
+      // Eight channels of four taps, dealt out by shuffles.
+      let all = UnsafeRawPointer(weight).loadUnaligned(as: SIMD32<Float>.self)
+      w[0] = all.evenHalf.evenHalf
+      w[1] = all.oddHalf.evenHalf
+      w[2] = all.evenHalf.oddHalf
+      w[3] = all.oddHalf.oddHalf
+    } else {
+      for i in 0..<count {
+        for j in 0..<taps { w[j][i] = weight[i * taps + j] }
+      }
+    }
+    return w
   }
 
   /// Row j of the K-1 that come before the token `lag` tokens after the history's end.

@@ -1,7 +1,7 @@
 // Threads made once, phases run by all of them.
 //
 // A phase is a value conforming to `ParallelJob`; every thread runs its share of a static partition,
-// so which thread computes what never depends on timing. The caller's thread is part 0. Waiting is
+// or draws pieces whose bounds are static: results never depend on timing. The caller's thread is part 0. Waiting is
 // spin-then-futex: a barrier costs well under a microsecond while phases follow each other, and idle
 // workers sleep. One thread means no pool at all.
 
@@ -39,6 +39,9 @@ package struct WorkerPool {
     var pad1: InlineArray<15, UInt32>
     var sleepers: UInt32
     var pad2: InlineArray<15, UInt32>
+    /// The last piece that was drawn in this phase.
+    var drawn: UInt32
+    var pad3: InlineArray<15, UInt32>
     var job: lt_job_fn?
     var context: UnsafeRawPointer?
     var stop: UInt32
@@ -71,7 +74,7 @@ package struct WorkerPool {
   package func start(firstCpu: Int) throws(Failure) {
     control[0] = Control(
       epoch: 0, pad0: .init(repeating: 0), pending: 0, pad1: .init(repeating: 0), sleepers: 0,
-      pad2: .init(repeating: 0), job: nil, context: nil, stop: 0, parts: Int32(threads))
+      pad2: .init(repeating: 0), drawn: 0, pad3: .init(repeating: 0), job: nil, context: nil, stop: 0, parts: Int32(threads))
     let firstStack = (Int(bitPattern: stacks.base) + 4095) & ~4095
     for i in 0..<workers.count {
       workers[i] = Worker(
@@ -91,6 +94,13 @@ package struct WorkerPool {
       workers[i].thread = thread
       workers[i].isStarted = true
     }
+  }
+
+  /// For jobs that draw pieces: a counter whose next value is `threads` when a phase begins; nil with
+  /// one thread.
+  package var draws: UnsafeMutablePointer<UInt32>? {
+    if threads == 1 { return nil }
+    return withUnsafeMutablePointer(to: &control.base.pointee.drawn) { $0 }
   }
 
   package func stop() {
@@ -119,6 +129,7 @@ package struct WorkerPool {
     let c = control.base
     c.pointee.job = entry
     c.pointee.context = context
+    c.pointee.drawn = UInt32(threads - 1)
     lt_store_release(&c.pointee.pending, UInt32(threads - 1))
     _ = lt_add_acq_rel(&c.pointee.epoch, 1)
     if lt_load_acquire(&c.pointee.sleepers) != 0 { lt_futex_wake(&c.pointee.epoch, Int32.max) }

@@ -15,7 +15,7 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   package var cacheFloats = 0
   /// The same of the multi-token-prediction block, for sessions that use it.
   package var predictorCacheFloats = 0
-  /// Of one token, in all delta-rule layers.
+  /// Of one token, in all recurrent layers.
   package var recordFloats = 0
   /// Whether every cached row divides into blocks of 32, as the q8 cache needs.
   package var isCacheBlocked = true
@@ -30,17 +30,21 @@ package struct Dimensions: BitwiseCopyable, Sendable {
   /// Linear maps in the hungriest list of products, those of chosen experts one by one.
   package var mapsPerRow = 1
   package var expertsMax = 0
-  package var keyWidthMax = 0
+  /// Of the hungriest recurrence on one thread: scratch, and a block of state beside its records.
+  package var recurrenceFloats = 0
+  package var recordBlockFloats = 0
   /// Of a block of the hungriest attention layer's keys and values.
   package var attentionFloats = 0
-  package var layerKinds = InlineArray<3, Int>(repeating: 0)
+  /// Layers with a state of constant size, and with a cache.
+  package var recurrentLayers = 0
+  package var attentionLayers = 0
 
   package init() {}
 
   mutating func include(_ mixer: Mixer) throws(Failure) {
     switch mixer {
     case .delta(let m):
-      layerKinds[0] += 1
+      recurrentLayers += 1
       recurrentFloats = try Checked.add(recurrentFloats, m.recurrentFloats, "recurrent state")
       historyFloats = try Checked.add(historyFloats, m.historyFloats, "convolution history")
       recordFloats = try Checked.add(recordFloats, m.recordFloats, "records")
@@ -48,10 +52,24 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       inputColumns = max(inputColumns, m.valueTotal)
       // Both low-rank maps, the second from a whole block on.
       inputColumns = max(inputColumns, m.bottleneckFloats + 256)
-      keyWidthMax = max(keyWidthMax, m.shape.keyWidth)
+      let width = m.shape.keyWidth
+      recurrenceFloats = max(recurrenceFloats, DeltaRuleJob.scratchFloats(keyWidth: width))
+      recordBlockFloats = max(recordBlockFloats, RecordRing.blockFloats(keyWidth: width))
       mapsPerRow = max(mapsPerRow, m.projectionCount + 3)
+    case .polar(let m):
+      recurrentLayers += 1
+      recurrentFloats = try Checked.add(recurrentFloats, m.recurrentFloats, "recurrent state")
+      historyFloats = try Checked.add(historyFloats, m.historyFloats, "convolution history")
+      recordFloats = try Checked.add(recordFloats, m.recordFloats, "records")
+      rowFloats = max(rowFloats, m.rowFloats)
+      inputColumns = max(inputColumns, m.shape.channels)
+      let width = m.shape.width
+      recurrenceFloats = max(recurrenceFloats, PolarRecurrenceJob.scratchFloats(width: width))
+      recordBlockFloats = max(
+        recordBlockFloats, PolarRecurrenceJob.recordBlockFloats(width: width))
+      mapsPerRow = max(mapsPerRow, 4)
     case .latent(let m):
-      layerKinds[1] += 1
+      attentionLayers += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
       include(m.query, blocked: m.rank % 32 == 0 && m.rope % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
@@ -63,7 +81,7 @@ package struct Dimensions: BitwiseCopyable, Sendable {
       inputColumns = max(inputColumns, m.heads * m.value)
       mapsPerRow = max(mapsPerRow, 2)
     case .gated(let m):
-      layerKinds[2] += 1
+      attentionLayers += 1
       cacheFloats = try Checked.add(cacheFloats, m.cacheWidth, "the attention cache")
       include(m.query, blocked: m.width % 32 == 0)
       rowFloats = max(rowFloats, m.rowFloats)
@@ -112,6 +130,11 @@ extension DeltaMixer {
     if case .lowRank(let down, _) = gate { n += roundUp(down.matrix.rows) }
     return n
   }
+}
+
+extension PolarMixer {
+  /// qkv | gate
+  var rowFloats: Int { roundUp(qkvFloats) + roundUp(shape.channels) }
 }
 
 extension LatentMixer {

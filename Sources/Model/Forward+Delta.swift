@@ -106,7 +106,7 @@ extension Forward {
     pool.run(
       RecurrencesJob(
         mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv, decay: decay,
-        beta: beta, gate: gate, output: output, scratch: workspace.delta.base))
+        beta: beta, gate: gate, output: output, scratch: workspace.recurrence.base))
   }
 }
 

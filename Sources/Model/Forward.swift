@@ -20,6 +20,10 @@ package struct Segment: BitwiseCopyable {
   var commit = 0
   /// How many of the last rows are recorded instead of going into the state.
   var recorded = 0
+  /// How many of the last rows are to have outputs.
+  var outputs: Int
+  /// How many of the first rows have none any more.
+  var dropped = 0
 
   package init(
     state: UnsafeMutablePointer<SessionState>, adapters: UnsafePointer<AdapterSet>?,
@@ -29,6 +33,7 @@ package struct Segment: BitwiseCopyable {
     self.adapters = adapters
     self.firstRow = firstRow
     self.rows = rows
+    outputs = rows
   }
 }
 
@@ -90,6 +95,36 @@ package struct Forward {
     rows += count
   }
 
+  /// Says that only the last `count` rows of a segment need outputs of the model: the last layer leaves
+  /// out what only the others would need. Comes before that layer, or has no effect.
+  package mutating func want(outputs count: Int, of segment: Int) {
+    if isAtEnd { return }
+    guard let rows = segments[segment]?.rows else { return }
+    segments[segment]?.outputs = min(count, rows)
+  }
+
+  /// How many of a segment's last rows have outputs, after the last layer.
+  package func outputs(of segment: Int) -> Int { segments[segment]?.outputs ?? 0 }
+
+  /// Behind the last layer's mixer, which all rows go through for the state's sake.
+  private mutating func dropRows() {
+    var to = 0
+    for i in 0..<segmentCount {
+      guard var s = segments[i] else { continue }
+      s.dropped = s.rows - s.outputs
+      let from = hidden + (s.firstRow + s.dropped) * embeddingWidth
+      if s.firstRow + s.dropped > to {
+        (hidden + to * embeddingWidth).update(from: from, count: s.outputs * embeddingWidth)
+      }
+      s.firstRow = to
+      s.rows = s.outputs
+      to += s.rows
+      segments[i] = s
+    }
+    rows = to
+    lowRank = adaptersOfRows()
+  }
+
   /// Runs the next layer.
   package mutating func runLayer() {
     let layer = model.pointee.layers + nextLayer
@@ -97,15 +132,18 @@ package struct Forward {
     normalise(layer.pointee.mixerNorm, Forward.forms(layer.pointee.mixer, isFloat))
     switch layer.pointee.mixer {
     case .delta(let m): run(m, layer.pointee)
+    case .polar(let m): run(m, layer.pointee)
     case .latent(let m): run(m, layer.pointee)
     case .gated(let m): run(m, layer.pointee)
     }
+    nextLayer += 1
+    if isAtEnd { dropRows() }
+    if rows == 0 { return }
     normalise(layer.pointee.feedForwardNorm, Forward.forms(layer.pointee.feedForward, isFloat))
     switch layer.pointee.feedForward {
     case .dense(let f): run(f)
     case .experts(let f): run(f)
     }
-    nextLayer += 1
   }
 
   /// Which adapters the rows have: other passes may have used the list since the last layer.
@@ -132,7 +170,7 @@ package struct Forward {
   package mutating func finish() {
     for i in 0..<segmentCount {
       if let s = segments[i] {
-        s.state.pointee.position += s.rows
+        s.state.pointee.position += s.rows + s.dropped
         s.state.pointee.lag += s.recorded - s.commit
       }
       segments[i] = nil
@@ -142,23 +180,28 @@ package struct Forward {
     nextLayer = 0
   }
 
-  /// Logits of `row`, `[vocabulary]`. Valid after the last layer, before `finish`.
+  /// Logits of `row` of a pass of one segment, `[vocabulary]`. Valid after the last layer, before
+  /// `finish`, for rows with outputs.
   package func logits(row: Int, into logits: Floats) {
     workspace.places[0] = logits
-    normaliseOutput(row, 0)
+    normaliseOutput(row - (segments[0]?.dropped ?? 0), 0)
     outputProduct(1)
   }
 
   /// Where the logits of a segment's last rows go: one place after the other, `stride` floats apart.
+  /// At most 32 rows.
   package struct Place: BitwiseCopyable {
     package var first: Floats
     package var rows: Int
     package var stride: Int
+    /// Bit k: row k is to have logits.
+    package var wanted: UInt32
 
-    package init(first: Floats, rows: Int = 1, stride: Int = 0) {
+    package init(first: Floats, rows: Int = 1, stride: Int = 0, wanted: UInt32 = .max) {
       self.first = first
       self.rows = rows
       self.stride = stride
+      self.wanted = wanted
     }
   }
 
@@ -168,7 +211,7 @@ package struct Forward {
     var count = 0
     for i in 0..<segmentCount {
       guard let s = segments[i], let place = places[i] else { continue }
-      for k in 0..<place.rows {
+      for k in 0..<place.rows where place.wanted >> UInt32(k) & 1 != 0 {
         workspace.places[count] = place.first + k * place.stride
         normaliseOutput(s.firstRow + s.rows - place.rows + k, count)
         count += 1
@@ -223,7 +266,8 @@ package struct Forward {
   private func product(_ count: Int, _ adapters: LowRankPass) {
     if adapters.count > 0 { project(count, adapters) }
     pool.run(
-      ProductJob(workspace.entries.base, count, isFloat: isFloat, lowRank: adapters))
+      ProductJob(
+        workspace.entries.base, count, isFloat: isFloat, lowRank: adapters, draws: pool.draws))
   }
 
   /// A x of the adapters of all maps in the list.
@@ -287,6 +331,8 @@ package struct Forward {
       case .full(let l): forms = forms.union(f(l))
       }
       return forms
+    case .polar(let m):
+      return f(m.query).union(f(m.key)).union(f(m.value)).union(f(m.gate))
     case .latent(let m): return f(m.query).union(f(m.down))
     case .gated(let m): return f(m.query).union(f(m.key)).union(f(m.value))
     }

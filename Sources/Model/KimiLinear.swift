@@ -15,26 +15,35 @@ enum KimiLinear {
   static func bind(
     _ h: Hyperparameters, _ binder: inout Binder, _ block: Int
   ) throws(Failure) -> (Mixer, FeedForward) {
+    let mixer =
+      try isLatent(h, block) ? try latent(h, &binder, block) : try delta(h, &binder, block)
+    return (mixer, try feedForward(h, &binder, block))
+  }
+
+  static func isLatent(_ h: Hyperparameters, _ block: Int) throws(Failure) -> Bool {
     guard let pattern = h.headCountKVPerLayer else {
       throw Failure(
-        .missing, "key kimi-linear.attention.head_count_kv must be an array, one entry a layer")
+        .missing,
+        "key \(h.architecture.name).attention.head_count_kv must be an array, one entry a layer")
     }
     if pattern.count != h.blockCount {
       throw Failure(
         .shape,
-        "key kimi-linear.attention.head_count_kv has \(pattern.count) entries for \(h.blockCount) layers"
+        "key \(h.architecture.name).attention.head_count_kv has \(pattern.count) entries for \(h.blockCount) layers"
       )
     }
-    let isLatent = try pattern.int(block, upTo: ModelLimits.heads) != 0
-    let mixer = isLatent ? try latent(h, &binder, block) : try delta(h, &binder, block)
-    let feedForward =
-      block < h.leadingDenseBlockCount || h.expertCount == 0
+    return try pattern.int(block, upTo: ModelLimits.heads) != 0
+  }
+
+  static func feedForward(
+    _ h: Hyperparameters, _ binder: inout Binder, _ block: Int
+  ) throws(Failure) -> FeedForward {
+    block < h.leadingDenseBlockCount || h.expertCount == 0
       ? FeedForward.dense(
         try binder.dense(
           block, h.embeddingLength, gate: "ffn_gate.weight", up: "ffn_up.weight",
           down: "ffn_down.weight"))
       : FeedForward.experts(try experts(h, &binder, block))
-    return (mixer, feedForward)
   }
 
   private static func delta(
@@ -97,7 +106,7 @@ enum KimiLinear {
         output: try b.linear(block, "attn_output.weight", columns: inner, rows: e)))
   }
 
-  private static func latent(
+  static func latent(
     _ h: Hyperparameters, _ b: inout Binder, _ block: Int
   ) throws(Failure) -> Mixer {
     let e = h.embeddingLength
@@ -109,7 +118,7 @@ enum KimiLinear {
     if rope >= key {
       throw Failure(
         .shape,
-        "key kimi-linear.rope.dimension_count is \(rope), not below attention.key_length_mla \(key)"
+        "key \(h.architecture.name).rope.dimension_count is \(rope), not below attention.key_length_mla \(key)"
       )
     }
     let nope = key - rope
@@ -143,7 +152,8 @@ enum KimiLinear {
     let gating = h.expertGatingFunction ?? 2
     if gating != 2 {
       throw Failure(
-        .unsupported, "key kimi-linear.expert_gating_func is \(gating); 2 (sigmoid) is supported")
+        .unsupported,
+        "key \(h.architecture.name).expert_gating_func is \(gating); 2 (sigmoid) is supported")
     }
     var x = try Bind.experts(h, &b, block, scoring: .sigmoid)
     x.bias = try b.vector(block, "exp_probs_b.bias", h.expertCount)

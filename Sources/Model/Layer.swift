@@ -73,6 +73,24 @@ package struct DeltaMixer: BitwiseCopyable {
   package var recordFloats: Int { channels + shape.valueHeads * shape.recordFloats }
 }
 
+/// Causal polarity-aware linear attention.
+package struct PolarMixer: BitwiseCopyable {
+  package var shape: PolarRecurrenceJob.Shape
+  package var query: Linear
+  package var key: Linear
+  package var value: Linear
+  package var gate: Linear
+  package var power: Vector
+  package var taps: Vector
+  package var output: Linear
+
+  /// A row of queries, keys and values.
+  package var qkvFloats: Int { 3 * shape.channels }
+  package var recurrentFloats: Int { shape.heads * shape.stateFloats }
+  package var historyFloats: Int { (shape.kernel - 1) * shape.channels }
+  package var recordFloats: Int { shape.heads * shape.recordFloats }
+}
+
 /// Latent attention (MLA) in absorbed form, without rotation.
 package struct LatentMixer: BitwiseCopyable {
   package enum KeyValue: BitwiseCopyable {
@@ -134,6 +152,7 @@ package struct GatedMixer: BitwiseCopyable {
 
 package enum Mixer: BitwiseCopyable {
   case delta(DeltaMixer)
+  case polar(PolarMixer)
   case latent(LatentMixer)
   case gated(GatedMixer)
 }

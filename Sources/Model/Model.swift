@@ -97,6 +97,9 @@ package struct Model: BitwiseCopyable {
       case .kimiLinear:
         (mixer, feedForward) = try KimiLinear.bind(h, &binder, i)
         feedForwardNorm = try binder.vector(i, "ffn_norm.weight", h.embeddingLength)
+      case .polaformerLM:
+        (mixer, feedForward) = try PolaformerLM.bind(h, &binder, i)
+        feedForwardNorm = try binder.vector(i, "ffn_norm.weight", h.embeddingLength)
       case .qwen35, .qwen35moe, .qwen3next:
         (mixer, feedForward) = try Qwen35.bind(h, &binder, i)
         feedForwardNorm = try binder.vector(i, "post_attention_norm.weight", h.embeddingLength)

@@ -30,7 +30,7 @@ extension Model {
   ) throws(Failure) -> Predictor? {
     let block = Model.layerCount(h)
     let e = h.embeddingLength
-    guard h.nextnPredictLayers > 0, h.architecture != .kimiLinear,
+    guard h.nextnPredictLayers > 0, h.architecture.mayPredict,
       b.has(block, "nextn.eh_proj.weight"), b.has(block, "nextn.enorm.weight"),
       b.has(block, "nextn.hnorm.weight"), b.has(block, "attn_q.weight")
     else { return nil }

@@ -45,7 +45,7 @@ extension Mixer {
   /// Cached elements per position.
   package var cacheWidth: Int {
     switch self {
-    case .delta: 0
+    case .delta, .polar: 0
     case .latent(let m): m.cacheWidth
     case .gated(let m): m.cacheWidth
     }

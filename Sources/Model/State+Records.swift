@@ -1,4 +1,4 @@
-// The ring of records of a session: the last tokens of its text, in every delta-rule layer, by which
+// The ring of records of a session: the last tokens of its text, in every recurrent layer, by which
 // its state can stay behind the text (RecordRing.swift). The state has read all but the last `lag`
 // tokens before `position`; `lead` more records follow, of tokens that a pass has run and that are not
 // part of the text unless it turns out to go on like that.
@@ -10,7 +10,7 @@ import LintelWeights
 
 package struct Records: BitwiseCopyable {
   package let capacity: Int
-  /// All delta-rule layers, each `[capacity, record]`.
+  /// All recurrent layers, each `[capacity, record]`.
   let floats: Buffer<Float>
   /// Per thread.
   let blocks: Buffer<Float>
@@ -21,8 +21,8 @@ package struct Records: BitwiseCopyable {
     self.capacity = capacity
     floats = try arena.carve(
       Float.self, Checked.multiply(d.recordFloats, capacity, "records"), "records")
-    let block = RecordRing.blockFloats(keyWidth: d.keyWidthMax)
-    blocks = try arena.carve(Float.self, capacity == 0 ? 0 : threads * block, "records")
+    blocks = try arena.carve(
+      Float.self, capacity == 0 ? 0 : threads * d.recordBlockFloats, "records")
   }
 }
 
@@ -55,17 +55,18 @@ extension Segment {
   /// The records of one layer, or nil where all rows go into the state.
   func ring(_ layer: Layer) -> RecordRing? {
     let s = state.pointee
-    guard s.lag > 0 || recorded > 0, case .delta(let m) = layer.mixer else { return nil }
-    return s.ring(m, layer, commit: commit, recorded: recorded)
+    let stride = layer.mixer.recordFloats
+    guard s.lag > 0 || recorded > 0, stride > 0 else { return nil }
+    return s.ring(layer, stride, commit: commit, recorded: recorded)
   }
 }
 
 extension SessionState {
   fileprivate func ring(
-    _ m: DeltaMixer, _ layer: Layer, commit: Int, recorded: Int
+    _ layer: Layer, _ stride: Int, commit: Int, recorded: Int
   ) -> RecordRing {
     RecordRing(
-      base: records.floats + layer.recordStart * records.capacity, stride: m.recordFloats,
+      base: records.floats + layer.recordStart * records.capacity, stride: stride,
       capacity: records.capacity, position: position, lag: lag, commit: commit,
       recorded: recorded, blocks: records.blocks.base)
   }
@@ -78,17 +79,36 @@ extension Forward {
     let s = state.pointee
     for i in 0..<model.pointee.layers.count where s.lag > 0 {
       let layer = model.pointee.layers[i]
-      guard case .delta(let m) = layer.mixer else { continue }
-      let ring = s.ring(m, layer, commit: s.lag, recorded: 0)
-      ShortConvolutionJob(
-        x: s.history.base, stride: m.channels, rows: 0, channels: m.channels,
-        history: s.history + layer.historyStart, weight: m.norm, kernel: m.kernel, ring: ring
-      ).settle()
-      pool.run(
-        SettleJob(
-          shape: m.shape, ring: ring.from(column: m.channels),
-          state: s.recurrent + layer.recurrentStart))
+      let ring = s.ring(layer, layer.mixer.recordFloats, commit: s.lag, recorded: 0)
+      switch layer.mixer {
+      case .delta(let m):
+        ShortConvolutionJob(
+          x: s.history.base, stride: m.channels, rows: 0, channels: m.channels,
+          history: s.history + layer.historyStart, weight: m.norm, kernel: m.kernel, ring: ring
+        ).settle()
+        pool.run(
+          SettleJob(
+            shape: m.shape, ring: ring.from(column: m.channels),
+            state: s.recurrent + layer.recurrentStart))
+      case .polar(let m):
+        pool.run(
+          PolarSettleJob(
+            shape: m.shape, ring: ring, history: s.history + layer.historyStart,
+            state: s.recurrent + layer.recurrentStart))
+      case .latent, .gated: continue
+      }
     }
     state.pointee.forgetRecords()
+  }
+}
+
+extension Mixer {
+  /// Of one token; 0 where there is no recurrent state.
+  var recordFloats: Int {
+    switch self {
+    case .delta(let m): m.recordFloats
+    case .polar(let m): m.recordFloats
+    case .latent, .gated: 0
+    }
   }
 }

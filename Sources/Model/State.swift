@@ -14,9 +14,10 @@ package struct SessionState: BitwiseCopyable {
   package internal(set) var lag = 0
   /// Tokens behind `position` that are in `records`.
   package internal(set) var lead = 0
-  /// All delta-rule layers, each `[heads, d_k, d_v]`, Float32 always.
+  /// All recurrent layers, Float32 always: of the delta rule each `[heads, d_k, d_v]`, of
+  /// polarity-aware attention S and z of each head.
   package let recurrent: Buffer<Float>
-  /// All delta-rule layers, each `[kernel - 1, channels]`, raw projections, oldest first.
+  /// All recurrent layers, each `[kernel - 1, channels]`, raw projections, oldest first.
   package let history: Buffer<Float>
   /// All attention layers, each `[context, width]` in `cacheFormat`.
   package let cache: Buffer<UInt8>

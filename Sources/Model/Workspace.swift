@@ -12,7 +12,7 @@ package struct Workspace: BitwiseCopyable {
   /// Intermediate results; each layer lays its own out over it.
   package let rows: Buffer<Float>
   /// Per thread.
-  package let delta: Buffer<Float>
+  package let recurrence: Buffer<Float>
   /// Per thread.
   package let attention: Buffer<Float>
   package let entries: Buffer<ProductEntry>
@@ -40,10 +40,9 @@ package struct Workspace: BitwiseCopyable {
     rows = try arena.carve(
       Float.self, Checked.multiply(rowsMax, d.rowFloats, "intermediate results"),
       "intermediate results")
-    delta = try arena.carve(
-      Float.self,
-      d.keyWidthMax == 0 ? 0 : threads * DeltaRuleJob.scratchFloats(keyWidth: d.keyWidthMax),
-      "delta rule scratch")
+    recurrence = try arena.carve(
+      Float.self, Checked.multiply(threads, d.recurrenceFloats, "recurrence scratch"),
+      "recurrence scratch")
     attention = try arena.carve(
       Float.self, Checked.multiply(threads, d.attentionFloats, "attention scratch"),
       "attention scratch")

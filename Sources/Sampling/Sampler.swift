@@ -107,6 +107,11 @@ package struct Sampler {
     biasCount += 1
   }
 
+  package func hasBias(_ token: Int32) -> Bool {
+    for b in 0..<biasCount where biases[b].token == token { return true }
+    return false
+  }
+
   // MARK: History
 
   package mutating func restart() { accepted = 0 }

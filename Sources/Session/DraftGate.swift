@@ -3,8 +3,12 @@
 //
 //     k drafts yield   1 + a_1 + a_1 a_2 + ... + a_1 ... a_k   tokens for   cost(k + 1)   passes
 //
-// and the k with the best quotient is run, if it is better than none. Where none is, one draft in a
-// while is run all the same, so that the figures stay current. The gate reads a clock, therefore how
+// and the k with the best quotient is run, if it is better than none. Under a grammar a draft brings
+// along what is forced behind it, which saves a pass of so many rows and comes behind m rows of text:
+//
+//     cost(m) + a_1 cost(n_1) + a_1 a_2 cost(n_2) + ...   of plain passes for   cost(m + n_1 + n_2 + ...)
+//
+// which is the same where m and all n are 1. Where none is better, one draft in a while is run all the same, so that the figures stay current. The gate reads a clock, therefore how
 // many drafts are run differs from run to run; which tokens come out does not.
 
 import LintelCore
@@ -25,23 +29,27 @@ package struct DraftGate: BitwiseCopyable {
   private var sinceDraft = 0
 
   /// What a grammar forces cannot be wrong.
-  init() { acceptance[Drafts.forcedKind] = 1 }
+  init() { acceptance[Drafts.likelyKind] = 0.95 }
 
-  /// How many of the first `count` drafts to run; `kinds` says what each is. `each` is what drafting
-  /// itself costs a token, in passes of one row.
-  mutating func choose(
-    _ kinds: borrowing InlineArray<16, Int>, _ count: Int, each: Float = 0
-  ) -> Int {
-    if count == 0 { return 0 }
+  /// How many of a list's drafts to run behind `text` rows. `each` is what drafting itself costs a
+  /// token, in passes of one row.
+  mutating func choose(_ list: borrowing DraftList, behind text: Int, each: Float = 0) -> Int {
+    if list.count == 0 { return 0 }
     if plainNs == 0 || sincePlain >= DraftGate.pause { return 0 }
     var best = 0
+    var first = 0
     var bestRatio = DraftGate.gainMin
     var chance: Float = 1
-    var tokens: Float = 1
-    for k in 1...count {
-      chance *= acceptance[kinds[k - 1]]
-      tokens += chance
-      let ratio = tokens / (cost(rows: k + 1) + Float(k) * each)
+    var work = cost(rows: text)
+    var k = 0
+    while k < list.count {
+      var end = k + 1
+      while !list.isChoice(behind: end) { end += 1 }
+      chance *= acceptance[list.kinds[k]]
+      work += chance * cost(rows: end - k)
+      k = end
+      if first == 0 { first = k }
+      let ratio = work / (cost(rows: text + k) + Float(k) * each)
       if ratio > bestRatio {
         best = k
         bestRatio = ratio
@@ -51,12 +59,16 @@ package struct DraftGate: BitwiseCopyable {
     sinceDraft += 1
     if sinceDraft < DraftGate.pause { return 0 }
     sinceDraft = 0
-    return 1
+    return first
   }
 
   /// What a pass of so many rows costs: measured, or by a straight line through the nearest figure.
   private func cost(rows: Int) -> Float {
-    let rows = min(rows, DraftGate.rowsMax)
+    if rows == 1 { return 1 }
+    if rows > DraftGate.rowsMax {
+      return 1 + (cost(rows: DraftGate.rowsMax) - 1) * Float(rows - 1)
+        / Float(DraftGate.rowsMax - 1)
+    }
     if costs[rows] > 0 { return costs[rows] }
     var away = 1
     while away < DraftGate.rowsMax {

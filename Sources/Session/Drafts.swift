@@ -31,7 +31,8 @@ package struct DraftChoice: BitwiseCopyable, Sendable {
   package init() {}
 }
 
-/// The guesses of a pass, in order, each of a kind that the gate keeps figures of.
+/// The guesses of a pass, in order, each of a kind that the gate keeps figures of. What a grammar forces
+/// behind a guess is right if the guess is.
 struct DraftList {
   private(set) var tokens = InlineArray<16, Int32>(repeating: 0)
   private(set) var kinds = InlineArray<16, Int>(repeating: 0)
@@ -39,6 +40,12 @@ struct DraftList {
   let countMax: Int
 
   init(countMax: Int) { self.countMax = min(countMax, DraftSettings.tokensMax) }
+
+  /// So many that are yet to be made.
+  init(_ n: Int, of kind: Int) {
+    self.init(countMax: n)
+    while !isFull { append(0, kind: kind) }
+  }
 
   var isFull: Bool { count >= countMax }
 
@@ -50,11 +57,30 @@ struct DraftList {
   }
 
   mutating func cut(to n: Int) { count = min(count, n) }
+
+  /// Those of them that are no matter of course.
+  var guesses: Int {
+    var n = 0
+    for i in 0..<count where kinds[i] != Drafts.forcedKind { n += 1 }
+    return n
+  }
+
+  /// Whether a token is chosen behind the first n of them.
+  func isChoice(behind n: Int) -> Bool { n >= count || kinds[n] != Drafts.forcedKind }
+
+  /// The rows behind which one is, the row before the first guess being bit 0.
+  var choices: UInt32 {
+    var bits: UInt32 = 0
+    for n in 0...count where isChoice(behind: n) { bits |= 1 << UInt32(n) }
+    return bits
+  }
 }
 
 struct Drafts {
   // Kinds of guesses: first those of the index.
   static var forcedKind: Int { DraftGate.kindsMax - 1 }
+  /// A grammar leaves no choice but that of a blank, or of how a text is split into tokens.
+  static var likelyKind: Int { DraftGate.kindsMax - 2 }
   /// Before it is asked.
   static var modelKind: Int { TokenIndex.kinds }
 
@@ -70,7 +96,7 @@ struct Drafts {
 
   /// The kind that stands for all of a source, before it is asked.
   static func source(of kind: Int) -> Int? {
-    if kind > predictorKind && kind < forcedKind { return predictorKind }
+    if kind > predictorKind && kind < likelyKind { return predictorKind }
     return kind > modelKind && kind < predictorKind ? modelKind : nil
   }
 

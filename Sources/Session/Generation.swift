@@ -75,6 +75,8 @@ struct Generation {
   var options: GenerateOptions
   var sink: EventSink?
   var startedNs: Int64
+  /// Where what was fed ends.
+  var promptEnd: Int
   var sampled = 0
   /// Where the grammar's automaton stands.
   var grammarState: Int32 = Automaton.start
@@ -129,7 +131,8 @@ extension Session {
     for i in 0..<tokenCount { sampler.accept(tokens[i]) }
     figures = Figures()
     lt_store_release(cancelFlag.base, 0)
-    generation = Generation(options: options, sink: sink, startedNs: lt_now_ns())
+    generation = Generation(
+      options: options, sink: sink, startedNs: lt_now_ns(), promptEnd: tokenCount)
     useGrammar()
   }
 
@@ -138,16 +141,16 @@ extension Session {
   package mutating func unit(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
     let start = lt_now_ns()
     let status: Status
-    let isVerified = takeVerified()
-    if !isVerified && passRows == 0 && isNextForced() {
+    takeVerified(engine)
+    if passRows == 0, let token = nextForced(engine) {
       // Read together with what is pending already, without logits of its own.
-      status = try take(forced: nextForced)
+      status = try take(forced: token)
       figures.generateNs += lt_now_ns() - start
-    } else if !isVerified && (passRows > 0 || pending > 0) {
-      let isPrompt = generation.map { $0.sampled == 0 } ?? true
+    } else if passRows > 0 || pending > 0 {
+      let isPrompt = isReadingPrompt
       engine.pointee.takeTurn()
       let isDraft = readDraftUnit()
       if !isDraft { readUnit() }
@@ -170,25 +173,35 @@ extension Session {
     return status
   }
 
+  /// What is read next was fed, or is no part of a generation.
+  var isReadingPrompt: Bool { generation.map { position < $0.promptEnd } ?? true }
+
   /// One layer of the pass under way, or of a new one over the next chunk of pending tokens.
   mutating func readUnit() {
     if passRows == 0 { beginPass() }
     let drafted = drafts.list.count
     if forward?.isAtEnd == false {
+      if generation != nil {
+        let wanted = outputs(passRows == pending + drafted ? 1 + drafted : 0)
+        forward?.want(outputs: wanted, of: 0)
+      }
       forward?.runLayer()
       // The output layer is a unit of its own.
       if forward?.isAtEnd == false || passRows == pending + drafted { return }
     }
-    hasLogits = passRows == pending + drafted
+    hasLogits = passRows == pending + drafted && forward?.outputs(of: 0) ?? 0 > drafted
     if hasLogits {
       var places = InlineArray<8, Forward.Place?>(repeating: nil)
-      places[0] = place(rows: 1 + drafted)
+      places[0] = place()
       forward?.logits(into: places)
     }
-    if generation.map({ $0.sampled == 0 }) ?? true { figures.promptTokens += passRows - drafted }
+    countPrompt(passRows - drafted, from: position)
     readPredictor()
     endPass()
   }
+
+  /// How many rows of a pass need the model's outputs, if the last `rows` are to have logits.
+  func outputs(_ rows: Int) -> Int { prediction.isUsed ? Int.max : rows }
 
   /// The states have read the rows of the pass. Guesses are of use only to a generation, and with the
   /// logits behind them.
@@ -204,7 +217,8 @@ extension Session {
 
   private mutating func beginPass() {
     let chunk = loaded.pointee.options.chunk
-    passRows = min(pending, chunk) + propose(limit: chunk - 1)
+    passRows = min(pending, chunk)
+    passRows += propose(limit: chunk - passRows)
     logitRow = 0
     let next = tokens + position
     let kept = recording(rows: passRows)
@@ -213,9 +227,17 @@ extension Session {
       recorded: kept.recorded, retained: kept.retained)
   }
 
-  /// Where the logits of the last `rows` rows of a pass go.
-  func place(rows: Int) -> Forward.Place {
-    Forward.Place(first: logitRows.base, rows: rows, stride: logitStride)
+  /// Where the logits of the last pending token go, and those behind the guesses.
+  func place() -> Forward.Place {
+    Forward.Place(
+      first: logitRows.base, rows: 1 + drafts.list.count, stride: logitStride,
+      wanted: drafts.list.choices)
+  }
+
+  /// A pass has read `rows` tokens of the text from a position on.
+  mutating func countPrompt(_ rows: Int, from begin: Int) {
+    let end = generation?.promptEnd ?? begin + rows
+    figures.promptTokens += max(min(begin + rows, end) - begin, 0)
   }
 
   /// Reads everything pending now and hands out the logits of the last `last` positions. Holds the
@@ -229,10 +251,12 @@ extension Session {
     while pending > 0 {
       engine.pointee.takeTurn()
       if passRows == 0 { beginPass() }
+      let rows = textRows
+      let wanted = outputs(max(position + rows - max(first, position), 0))
+      forward?.want(outputs: wanted, of: 0)
       while forward?.isAtEnd == false { forward?.runLayer() }
       engine.pointee.endTurn()
       var row = max(first - position, 0)
-      let rows = textRows
       while row < rows {
         engine.pointee.takeTurn()
         forward?.logits(row: row, into: logits.base)
@@ -274,11 +298,13 @@ extension Session {
 
   /// A pass between layers has touched some states and not others: later units carry it to its end, so
   /// that the work is kept and the session stays whole.
-  mutating func cancelled() throws(Failure) -> Status {
+  mutating func cancelled(_ engine: UnsafeMutablePointer<Engine>) throws(Failure) -> Status {
     if generation == nil {
       drop(to: position + textRows)
       return .cancelled
     }
+    // Behind the last layer not all rows have outputs any more: this pass ends here.
+    if passRows > 0 && forward?.isAtEnd ?? false { completePass(engine) }
     try finish(.cancel)
     return .cancelled
   }

@@ -104,8 +104,8 @@ extension Session {
     guard let lent, list.count == 0, !list.isFull else { return }
     var wanted = list.countMax
     if !isUngated {
-      let kinds = InlineArray<16, Int>(repeating: Drafts.modelKind)
-      wanted = drafts.gate.choose(kinds, wanted, each: drafts.gate.each(drafts.modelNs))
+      wanted = drafts.gate.choose(
+        DraftList(wanted, of: Drafts.modelKind), behind: 1, each: drafts.gate.each(drafts.modelNs))
     }
     if wanted == 0 || !agree(lent) { return }
     let start = lt_now_ns()

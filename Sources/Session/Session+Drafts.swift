@@ -40,67 +40,103 @@ extension Session {
     let held = generation == nil ? 0 : text.heldTokens
     let needed = max(s.rewind, held)
     // Behind a prompt one more, so that its last logits can be had again.
-    if needed == 0 { return generation.map { $0.sampled > 0 } ?? false ? 0 : 1 }
+    if needed == 0 { return isReadingPrompt ? 1 : 0 }
     return min(needed + 1, s.records)
   }
 
   /// How a pass of so many rows of this session is recorded.
   func recording(rows: Int) -> (recorded: Int, retained: Int) {
-    let reach = reach
-    if drafts.list.count > 0 { return (rows, max(reach - 1, 0)) }
-    return (min(rows, reach), max(reach - rows, 0))
+    let text = rows - drafts.list.count
+    if reach >= text { return (rows, reach - text) }
+    // Text that stays goes into the state at once.
+    return (rows - text + reach, 0)
   }
 
-  /// Guesses what follows the pending token and puts it behind the text; the number of guesses. At most
+  /// Guesses what follows the pending tokens and puts it behind the text; the number of guesses. At most
   /// `limit`.
   mutating func propose(limit: Int, isMeasured: Bool = true) -> Int {
     drafts.list = DraftList(countMax: 0)
-    guard let g = generation, pending == 1, drafts.settings.tokens > 0, !g.options.drafts.isOff
+    guard let g = generation, drafts.settings.tokens > 0, !g.options.drafts.isOff, limit > 0
     else { return 0 }
     let choice = g.options.drafts
+    let rows = pending
+    // Several tokens are pending in a prompt, whose rows are many, or where a grammar has forced them.
+    if rows > 1 && g.options.grammar == nil { return 0 }
     var room = min(limit, min(choice.tokens ?? drafts.settings.tokens, drafts.settings.tokens))
     room = min(room, min(context - tokenCount, drafts.settings.records - max(reach, 1)))
     if g.options.maxTokens > 0 { room = min(room, g.options.maxTokens - g.sampled - 1) }
     var list = DraftList(countMax: max(room, 0))
-    addForced(&list)
-    if choice.usesLookup { look(&list) }
-    if !choice.isUngated && isMeasured {
-      list.cut(to: drafts.gate.choose(list.kinds, list.count))
+    if choice.usesLookup { learn() }
+    if g.options.grammar != nil {
+      follow(&list, looks: choice.usesLookup)
+    } else if choice.usesLookup {
+      look(&list)
     }
+    if !choice.isUngated && isMeasured { list.cut(to: drafts.gate.choose(list, behind: rows)) }
     // These take passes of their own: not while others wait for theirs.
-    if choice.usesModel && isMeasured { consult(&list, isUngated: choice.isUngated) }
-    if choice.usesPredictor && isMeasured { predict(&list, isUngated: choice.isUngated) }
+    if rows == 1 && isMeasured {
+      if choice.usesModel { consult(&list, isUngated: choice.isUngated) }
+      if choice.usesPredictor { predict(&list, isUngated: choice.isUngated) }
+    }
     for i in 0..<list.count { tokens[tokenCount + i] = list.tokens[i] }
     drafts.list = list
-    figures.drafted += list.count
+    figures.drafted += list.guesses
     return list.count
   }
 
-  /// What the answer's grammar leaves no choice about, as the tokenizer would write it. Uses the
-  /// model's scratch: the caller has the engine's turn.
-  private mutating func addForced(_ list: inout DraftList) {
-    if list.isFull || generation?.options.grammar == nil { return }
-    let room = Buffer(base: tokens + tokenCount, count: list.countMax)
-    guard let n = try? forcedTokens(into: room) else { return }
-    for i in 0..<n { list.append(room[i], kind: Drafts.forcedKind) }
-  }
-
-  /// What has followed before.
-  private mutating func look(_ list: inout DraftList) {
+  private mutating func learn() {
     while drafts.learned < tokenCount {
       drafts.index.learn(tokens.base, drafts.learned)
       drafts.learned += 1
     }
-    // Guesses follow each other behind the text, where the next one's context is then read.
-    for i in 0..<list.count { tokens[tokenCount + i] = list.tokens[i] }
-    while !list.isFull {
-      guard let next = drafts.index.next(tokens.base, tokenCount + list.count) else { return }
-      // Nothing is read behind the end of a turn.
-      if generation.map({ !$0.options.ignoresEnd && isEndToken(next.token, $0.options) }) ?? true {
-        return
-      }
+  }
+
+  /// What has followed before. Guesses follow each other behind the text, where the next one's context
+  /// is then read.
+  private mutating func look(_ list: inout DraftList) {
+    while !list.isFull, let next = lookedUp(list) {
       tokens[tokenCount + list.count] = next.token
       list.append(next.token, kind: next.kind)
+    }
+  }
+
+  /// Nothing is read behind the end of a turn.
+  private func lookedUp(_ list: DraftList) -> TokenIndex.Prediction? {
+    guard let g = generation, let next = drafts.index.next(tokens.base, tokenCount + list.count)
+    else { return nil }
+    return !g.options.ignoresEnd && isEndToken(next.token, g.options) ? nil : next
+  }
+
+  /// Guesses where the grammar leaves a choice, each with all that is forced behind it. Uses the model's
+  /// scratch: the caller has the engine's turn.
+  private mutating func follow(_ list: inout DraftList, looks: Bool) {
+    guard let g = generation, let grammar = g.options.grammar?.pointee.grammar else { return }
+    var state = g.grammarState
+    while !list.isFull {
+      let before = list.count
+      let behind = Buffer(base: tokens + tokenCount + before, count: list.countMax - before)
+      if let token = likelyToken(state, into: behind) {
+        list.append(token, kind: Drafts.likelyKind)
+      } else if looks, let next = lookedUp(list) {
+        list.append(next.token, kind: next.kind)
+      } else {
+        return
+      }
+      let token = list.tokens[before]
+      behind[0] = token
+      state = after(token, grammar, state)
+      if state < 0 {
+        list.cut(to: before)
+        return
+      }
+      let run = forcedRun(grammar, state, into: behind.dropping(1))
+      state = run.state
+      // Nothing is chosen behind a complete text, and less than all that is forced leads to no choice.
+      if run.isCut || grammar.automaton.edgeRange(state).isEmpty {
+        list.cut(to: before)
+        return
+      }
+      for i in 0..<run.count { list.append(behind[1 + i], kind: Drafts.forcedKind) }
     }
   }
 
@@ -111,27 +147,31 @@ extension Session {
     if drafts.list.count > 0 { stateCell[0].retreat(drafts.list.count) }
     // A cancelled generation judges no guesses.
     if generation == nil { stateCell[0].dropLead() }
-    if generation.map({ $0.sampled > 0 }) ?? false { figures.passes += 1 }
+    let begin = position - (rows - drafts.list.count)
+    if let g = generation, begin >= g.promptEnd { figures.passes += 1 }
   }
 
   /// If the pass before has run the pending token as a guess, reads it by moving the cursor.
-  mutating func takeVerified() -> Bool {
-    guard stateCell[0].lead > 0, pending == 1, passRows == 0 else { return false }
+  mutating func takeVerified(_ engine: UnsafeMutablePointer<Engine>) {
+    guard stateCell[0].lead > 0, pending > 0, passRows == 0 else { return }
     let i = drafts.verified
     let isRight = drafts.list.tokens[i] == tokens[position]
     let kind = drafts.list.kinds[i]
-    drafts.gate.judged(kind: kind, isRight)
-    if let source = Drafts.source(of: kind) { drafts.gate.judged(kind: source, isRight) }
-    if !isRight {
+    if kind != Drafts.forcedKind {
+      drafts.gate.judged(kind: kind, isRight)
+      if let source = Drafts.source(of: kind) { drafts.gate.judged(kind: source, isRight) }
+    }
+    // Where a choice comes there must be logits: the grammar forces the same again, else it is read again.
+    let isKnown = drafts.list.isChoice(behind: i + 1)
+    if !isRight || !isKnown && nextForced(engine) == nil {
       stateCell[0].dropLead()
-      return false
+      return
     }
     stateCell[0].advance()
     drafts.verified += 1
-    figures.accepted += 1
+    if kind != Drafts.forcedKind { figures.accepted += 1 }
     logitRow = drafts.verified
-    hasLogits = true
-    return true
+    hasLogits = isKnown
   }
 
   // MARK: Taking back

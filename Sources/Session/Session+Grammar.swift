@@ -1,6 +1,7 @@
 // Answers that must fit a grammar. Before a token is chosen the grammar's mask is laid over the
-// logits; after it, the automaton moves on over the token's bytes. Where the mask leaves one token,
-// that token is taken without logits, and is read in one pass with what comes before it.
+// logits; after it, the automaton moves on over the token's bytes. Where the grammar leaves no choice
+// about the text, it is taken as the tokenizer writes it, without logits, and is read in one pass with
+// what comes before it.
 
 import CPlatform
 import LintelCore
@@ -109,6 +110,7 @@ extension Session {
 
   mutating func useGrammar() {
     maskState = -1
+    forced.forget()
     guard let grammar = generation?.options.grammar else { return }
     _ = lt_add_acq_rel(&grammar.pointee.users, 1)
   }
@@ -171,43 +173,131 @@ extension Session {
     }
   }
 
-  /// Whether the grammar leaves one token, while the one before it waits to be read.
-  mutating func isNextForced() -> Bool {
-    guard let g = generation, g.options.grammar != nil, g.sampled > 0, pending > 0,
-      stateCell[0].lead == 0, pending < loaded.pointee.options.chunk
-    else { return false }
-    return fillMask() == 1
+  // MARK: What is forced
+
+  /// The token that must come next, if the grammar leaves no choice about the text.
+  mutating func nextForced(_ engine: UnsafeMutablePointer<Engine>) -> Int32? {
+    guard generation?.options.grammar != nil, pending < loaded.pointee.options.chunk else { return nil }
+    if forced.next == forced.count {
+      if forced.isNone(generation?.grammarState ?? -1) { return nil }
+      engine.pointee.takeTurn()
+      findForced()
+      engine.pointee.endTurn()
+      if forced.count == 0 { return nil }
+    }
+    return forced.tokens[forced.next]
+  }
+
+  mutating func take(forced token: Int32) throws(Failure) -> Status {
+    forced.next += 1
+    return try take(Sampler.Choice(token: token, logProbability: 0))
+  }
+
+  private mutating func findForced() {
+    guard let g = generation, let grammar = g.options.grammar?.pointee.grammar else { return }
+    let state = g.grammarState
+    var n = forcedRun(grammar, state, into: forced.tokens).count
+    if n == 0 && grammar.automaton.edgeRange(state).isEmpty && fillMask() == 1 {
+      // Nothing but the end of the turn.
+      forced.tokens[0] = onlyAllowed
+      n = 1
+    }
+    forced.set(n, at: state)
   }
 
   /// The only token of `mask`.
-  var nextForced: Int32 {
+  private var onlyAllowed: Int32 {
     for i in 0..<mask.count where mask[i] != 0 {
       return Int32(truncatingIfNeeded: i * 64 + mask[i].trailingZeroBitCount)
     }
     return 0
   }
 
-  mutating func take(forced token: Int32) throws(Failure) -> Status {
-    try take(Sampler.Choice(token: token, logProbability: 0))
-  }
-
-  // MARK: Looking ahead
-
-  /// The tokens of the text that must come next, optional blanks guessed, as the tokenizer writes it;
-  /// empty where there is a choice at once. The last one is left out if what follows might have become
-  /// part of it. These are drafts: to be verified, not to be taken unseen.
-  package mutating func forcedTokens(into out: Buffer<Int32>) throws(Failure) -> Int {
-    guard let g = generation, let grammar = g.options.grammar else { return 0 }
-    let (n, end) = grammar.pointee.grammar.automaton.likely(
-      g.grammarState, into: forcedBytes, writesBlanks: g.writesBlanks)
-    if n == 0 { return 0 }
+  /// The text that must come in `state`, as the tokenizer writes it, without tokens that what follows
+  /// may become part of; where it leads, and whether `out` was too small for it.
+  mutating func forcedRun(
+    _ grammar: Grammar, _ state: Int32, into out: Buffer<Int32>
+  ) -> (count: Int, state: Int32, isCut: Bool) {
+    let (bytes, end) = grammar.automaton.forced(state, into: forcedBytes)
+    if bytes == 0 { return (0, state, false) }
     let m = loaded.pointee
     var sink = TokenSink(out)
-    try m.encoder.append(
-      forcedBytes.bytes.slice(0, n), m.vocabulary, parseSpecial: false, to: &sink)
+    guard
+      (try? m.encoder.append(
+        forcedBytes.bytes.slice(0, bytes), m.vocabulary, parseSpecial: false, to: &sink)) != nil
+    else { return (0, state, true) }
     let count = min(sink.count, out.count)
-    if sink.count > count { return count }
-    let isComplete = grammar.pointee.grammar.automaton.edgeRange(end).isEmpty
-    return isComplete ? count : max(count - 1, 0)
+    // There may be more than there is room for.
+    let isWhole = bytes < forcedBytes.count
+    var next = state
+    var from = 0
+    for i in 0..<count {
+      if !isUsable(out[i]) || grammar.isOpen(forcedBytes.bytes.slice(from, bytes), end)
+        || !isWhole && i + 1 == sink.count
+      {
+        return (i, next, false)
+      }
+      let n = (try? m.vocabulary.copyBytes(out[i], rendersSpecial: false, into: text.bytes)) ?? 0
+      next = grammar.advance(next, text.bytes.bytes.slice(0, n))
+      from += n
+      if n == 0 || next < 0 || from > bytes { return (0, state, true) }
+    }
+    return (count, next, sink.count > count)
   }
+
+  /// Whether a token may be taken without asking the sampler: it neither ends a turn nor has a bias.
+  private func isUsable(_ token: Int32) -> Bool {
+    if sampler.hasBias(token) { return false }
+    return generation.map { !isEndToken(token, $0.options) } ?? false
+  }
+
+  /// Where `token` leads; below 0 if it does not fit.
+  func after(_ token: Int32, _ grammar: Grammar, _ state: Int32) -> Int32 {
+    guard
+      let n = try? loaded.pointee.vocabulary.copyBytes(
+        token, rendersSpecial: false, into: text.bytes), n > 0
+    else { return -1 }
+    return grammar.advance(state, text.bytes.bytes.slice(0, n))
+  }
+
+  /// The first token of the text that must come next if an optional blank is written as before, or
+  /// that must come anyway, but may be split in another way. `out` is overwritten.
+  mutating func likelyToken(_ state: Int32, into out: Buffer<Int32>) -> Int32? {
+    guard let g = generation, let grammar = g.options.grammar else { return nil }
+    let n = grammar.pointee.grammar.automaton.likely(
+      state, into: forcedBytes, writesBlanks: g.writesBlanks
+    ).count
+    if n == 0 { return nil }
+    let m = loaded.pointee
+    var sink = TokenSink(out)
+    guard
+      (try? m.encoder.append(
+        forcedBytes.bytes.slice(0, n), m.vocabulary, parseSpecial: false, to: &sink)) != nil,
+      sink.count > 0
+    else { return nil }
+    return isEndToken(out[0], g.options) ? nil : out[0]
+  }
+}
+
+/// Tokens that the grammar has forced and that are not taken yet.
+struct ForcedRun {
+  let tokens: Buffer<Int32>
+  var next = 0
+  private(set) var count = 0
+  /// A state of the grammar in which nothing is forced.
+  private var none: Int32 = -1
+
+  init(_ arena: inout Arena, isUsed: Bool) throws(Failure) {
+    tokens = try arena.carve(Int32.self, isUsed ? Session.forcedBytesMax : 0, "forced text")
+  }
+
+  func isNone(_ state: Int32) -> Bool { none == state }
+
+  mutating func set(_ n: Int, at state: Int32) {
+    next = 0
+    count = n
+    none = n == 0 ? state : -1
+  }
+
+  mutating func forget() { set(0, at: -1) }
 }

@@ -85,13 +85,15 @@ package struct JointSessions {
       while level >= 0 && left > 0 {
         for i in 0..<count {
           guard statuses[i] == .more, let s = items[i], s.pointee.priority == level,
-            (s.pointee.pending > 1) == (isPrompt == 1)
+            (s.pointee.pending > 1 && s.pointee.isReadingPrompt) == (isPrompt == 1)
           else { continue }
-          let limit = level == top ? left : min(left, JointSessions.rowsBeside)
+          let others = count - i - 1
+          var limit = level == top ? left : min(left, JointSessions.rowsBeside)
+          // What a grammar has forced waits for tokens of others.
+          if isPrompt == 0 { limit = max(min(limit, left - others), min(left, 1)) }
           rows[i] = min(s.pointee.pending, limit)
           left -= rows[i]
-          let others = count - i - 1
-          if s.pointee.pending == 1 {
+          if rows[i] == s.pointee.pending {
             let drafted = s.pointee.propose(
               limit: min(left - others, Forward.placesMax / count - 1), isMeasured: false)
             rows[i] += drafted
@@ -116,7 +118,11 @@ package struct JointSessions {
       let drafted = s.pointee.drafts.list.count
       s.pointee.logitRow = 0
       if rows[i] == s.pointee.pending + drafted {
-        places[segment] = s.pointee.place(rows: 1 + drafted)
+        places[segment] = s.pointee.place()
+      }
+      if s.pointee.isGenerating {
+        leader.pointee.forward?.want(
+          outputs: places[segment] == nil ? 0 : 1 + drafted, of: segment)
       }
       segment += 1
     }
@@ -132,19 +138,25 @@ extension Session {
   fileprivate mutating func enterRound(
     _ engine: UnsafeMutablePointer<Engine>
   ) throws(Failure) -> Status {
-    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled() }
+    if lt_exchange(cancelFlag.base, 0) != 0 { return try cancelled(engine) }
     if passRows > 0 { completePass(engine) }
-    _ = takeVerified()
-    if pending == 0 && generation != nil {
-      let start = lt_now_ns()
-      let status = try sampleUnit()
-      _ = takeVerified()
-      figures.generateNs += lt_now_ns() - start
+    takeVerified(engine)
+    let start = lt_now_ns()
+    let isGenerating = generation != nil
+    defer { if isGenerating { figures.generateNs += lt_now_ns() - start } }
+    var isSampled = false
+    while generation != nil {
+      let status: Status
+      if let token = nextForced(engine) {
+        status = try take(forced: token)
+      } else if pending == 0 && !isSampled {
+        status = try sampleUnit()
+        isSampled = true
+      } else {
+        break
+      }
       if status != .more { return status }
-    }
-    while isNextForced() {
-      let status = try take(forced: nextForced)
-      if status != .more { return status }
+      takeVerified(engine)
     }
     return pending > 0 || generation != nil ? .more : .done
   }
@@ -154,8 +166,9 @@ extension Session {
     let drafted = drafts.list.count
     passEnded(rows: rows)
     hasLogits = pending == 0
-    if generation.map({ $0.sampled == 0 }) ?? true {
-      figures.promptTokens += rows - drafted
+    let begin = position - (rows - drafted)
+    countPrompt(rows - drafted, from: begin)
+    if generation.map({ begin < $0.promptEnd }) ?? true {
       figures.promptNs += ns
     } else {
       figures.generateNs += ns

@@ -84,8 +84,9 @@ extension Session {
     else { return }
     var wanted = list.countMax
     if !isUngated {
-      let kinds = InlineArray<16, Int>(repeating: Drafts.predictorKind)
-      wanted = drafts.gate.choose(kinds, wanted, each: drafts.gate.each(prediction.ns))
+      wanted = drafts.gate.choose(
+        DraftList(wanted, of: Drafts.predictorKind), behind: 1,
+        each: drafts.gate.each(prediction.ns))
     }
     if wanted == 0 { return }
     let start = lt_now_ns()

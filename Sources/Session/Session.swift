@@ -88,6 +88,7 @@ package struct Session {
   /// The state of the grammar that `mask` is for, and how many tokens it allows (2: more).
   var maskState: Int32 = -1
   var maskCount = 0
+  var forced: ForcedRun
 
   package enum Fed: UInt32, BitwiseCopyable {
     case nothing = 0
@@ -142,6 +143,7 @@ package struct Session {
     mask = try arena.carve(UInt64.self, words, "the token mask")
     forcedBytes = try arena.carve(
       UInt8.self, words == 0 ? 0 : Session.forcedBytesMax, "forced text")
+    forced = try ForcedRun(&arena, isUsed: words > 0)
     sampler = try Sampler(
       arena: &arena, vocabularyCount: d.vocabulary, maximumWindow: Session.penaltyTokensMax,
       maximumBiases: Session.biasesMax)

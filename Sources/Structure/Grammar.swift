@@ -146,6 +146,11 @@ package struct Grammar: BitwiseCopyable {
   }
 
   package func advance(_ state: Int32, _ text: Bytes) -> Int32 { automaton.run(state, text) }
+
+  /// Whether a token can begin with `text`, which leads into `state`, and end behind it.
+  package func isOpen(_ text: Bytes, _ state: Int32) -> Bool {
+    text.count > 0 && trie.reaches(beyond: text, automaton, state)
+  }
 }
 
 extension Automaton {

@@ -251,6 +251,47 @@ package struct TokenTrie: BitwiseCopyable {
 
   // MARK: Walking
 
+  /// Whether a token begins with `text` and goes on with what `automaton` can consume from `state`.
+  func reaches(beyond text: Bytes, _ automaton: Automaton, _ state: Int32) -> Bool {
+    if text.count >= TokenTrie.bytesMax { return false }
+    var i = Int(roots[Int(text[0])])
+    let end = Int(roots[Int(text[0]) + 1])
+    while i < end {
+      let n = nodes[i]
+      let depth = TokenTrie.depth(n)
+      if UInt8(truncatingIfNeeded: n) != text[depth - 1] {
+        i += TokenTrie.size(n)
+      } else if depth < text.count {
+        i += 1
+      } else {
+        if continues(i, automaton, state) { return true }
+        i += TokenTrie.size(n)
+      }
+    }
+    return false
+  }
+
+  /// Whether a token of the subtree of node `root` goes on behind it with what `automaton` can consume
+  /// from `state`.
+  private func continues(_ root: Int, _ automaton: Automaton, _ state: Int32) -> Bool {
+    var stack = InlineArray<256, Int32>(repeating: state)
+    var i = root + 1
+    let end = root + TokenTrie.size(nodes[root])
+    while i < end {
+      let n = nodes[i]
+      let depth = TokenTrie.depth(n)
+      let target = automaton.step(stack[depth - 1], UInt8(truncatingIfNeeded: n))
+      if target < 0 {
+        i += TokenTrie.size(n)
+        continue
+      }
+      if TokenTrie.token(n) >= 0 { return true }
+      stack[depth] = target
+      i += 1
+    }
+    return false
+  }
+
   /// Sets the bits of the tokens that `automaton` can consume from `state`, and says how many nodes
   /// were looked at. Gives up beyond `limit` nodes, with a number above it.
   @inline(__always)

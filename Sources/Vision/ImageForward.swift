@@ -129,10 +129,12 @@ package struct ImageForward {
   func chunkRows() -> Int { ImageWorkspace.chunkRows(ImageWorkspace.widest(parameters, stage)) }
 
   /// Rows `firstRow ..< firstRow + count` of a map times the first `rows` rows of `input`, whose forms
-  /// are made. All its rows without a count.
+  /// are made. All its rows without a count. `next`, where the output is the floats of it, gets the
+  /// quantised forms of the result.
   func product(
     _ a: Affine, firstRow: Int = 0, count: Int? = nil, _ input: Activations, _ rows: Int,
-    _ output: Floats, _ outputStride: Int, _ result: TiledProductJob.Result = .set
+    _ output: Floats, _ outputStride: Int, _ result: TiledProductJob.Result = .set,
+    next: Activations? = nil, _ nextForms: Activations.Forms = .floats
   ) {
     let matrix = Matrix(
       start: a.matrix.row(firstRow), format: a.matrix.format, columns: a.matrix.columns,
@@ -143,17 +145,18 @@ package struct ImageForward {
         TiledProductJob(
           matrix, bias: bias, input: input.floats.base, inputStride: input.columns, rows: rows,
           output: output, outputStride: outputStride, result: result))
+      if let next { quantise(next, rows, nextForms) }
       return
     }
     w.entries[0] = ProductEntry(
       matrix: matrix, input: input, rows: rows, output: output, outputStride: outputStride,
       mode: result == .add ? .add : .set)
-    pool.run(ProductJob(w.entries.base, 1, isFloat: false))
-    if bias != nil || result == .gelu {
+    pool.run(ProductJob(w.entries.base, 1, isFloat: false, draws: pool.draws))
+    if bias != nil || result == .gelu || next != nil {
       pool.run(
         BiasJob(
           output: output, stride: outputStride, rows: rows, width: matrix.rows, bias: bias,
-          isGelu: result == .gelu))
+          isGelu: result == .gelu, next: next, forms: nextForms))
     }
   }
 
@@ -228,8 +231,8 @@ package struct ImageForward {
     while t < grid.count {
       let rows = min(rowsMax, grid.count - t)
       normalise(b.feedForwardNorm, t, rows, x, forms(b.up))
-      product(b.up, x, rows, h.floats.base, s.shape.hidden, .gelu)
-      quantise(h, rows, forms(b.down))
+      product(
+        b.up, x, rows, h.floats.base, s.shape.hidden, .gelu, next: h, forms(b.down))
       product(b.down, h, rows, tokens + t * c, c, .add)
       t += rows
     }

@@ -179,7 +179,8 @@ struct RowsJob: ParallelJob {
   }
 }
 
-/// What follows a quantised product: the bias, and gelu.
+/// What follows a quantised product: the bias, gelu, and the forms that the next product reads, all
+/// while a row is in the nearest cache.
 struct BiasJob: ParallelJob {
   let output: Floats
   let stride: Int
@@ -187,6 +188,8 @@ struct BiasJob: ParallelJob {
   let width: Int
   let bias: ConstFloats?
   let isGelu: Bool
+  let next: Activations?
+  let forms: Activations.Forms
 
   static var entry: lt_job_fn {
     { context, part, parts in
@@ -197,15 +200,9 @@ struct BiasJob: ParallelJob {
   func run(part: Int, parts: Int) {
     for t in share(rows, part: part, parts: parts) {
       let y = output + t * stride
-      var i = 0
-      while i < width {
-        let n = width - i
-        var v = y.lanes(i, count: n)
-        if let bias { v += bias.lanes(i, count: n) }
-        if isGelu { v = Elementary.gelu(v) }
-        y.store(v, i, count: n)
-        i += 8
-      }
+      if let bias { Gate.add(y, bias, width) }
+      if isGelu { Elementary.gelu(y, width) }
+      next?.quantise(rows: t..<(t + 1), forms: forms)
     }
   }
 }
@@ -232,12 +229,7 @@ struct KeyJob: ParallelJob {
     position.each(
       from + mine.lowerBound, from + mine.upperBound, scratch + part * scratchEach
     ) { t, p in
-      let k = keys + (t - from) * width
-      var i = 0
-      while i < width {
-        k.store(Elementary.signedPower(k.lanes(i) + p.lanes(i), power.lanes(i)), i)
-        i += 8
-      }
+      Elementary.signedPowers(keys + (t - from) * width, adding: p, power, width)
     }
   }
 }
@@ -280,14 +272,7 @@ struct MixJob: ParallelJob {
   private func mix(_ t: Int, _ count: Int, _ r: Int, _ c: Int) {
     let q = queries + t * 2 * width
     let o = output.row(t)
-    for n in 0..<count {
-      let x = q + n * 2 * width
-      var i = 0
-      while i < width {
-        x.store(Elementary.signedPower(x.lanes(i), power.lanes(i)), i)
-        i += 8
-      }
-    }
+    for n in 0..<count { Elementary.signedPowers(q + n * 2 * width, power, width) }
     // All heads share the convolution's kernel.
     let d = convolution.channels
     var h = 0
@@ -296,15 +281,7 @@ struct MixJob: ParallelJob {
       convolution.add(row: r, c, c + count, first: h * d, into: o + h * d, width)
       h += 1
     }
-    for n in 0..<count {
-      let g = q + (2 * n + 1) * width
-      let y = o + n * width
-      var i = 0
-      while i < width {
-        y.store(y.lanes(i) * g.lanes(i), i)
-        i += 8
-      }
-    }
+    for n in 0..<count { Gate.multiply(o + n * width, q + (2 * n + 1) * width, width) }
   }
 }
 

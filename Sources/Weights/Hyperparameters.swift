@@ -7,12 +7,14 @@ import LintelCore
 
 package enum Architecture: UInt8, Sendable, BitwiseCopyable {
   case kimiLinear
+  case polaformerLM
   case qwen35
   case qwen35moe
   case qwen3next
 
   package static func named(_ name: Bytes) -> Architecture? {
     if name == "kimi-linear" { return .kimiLinear }
+    if name == "polaformer-lm" { return .polaformerLM }
     if name == "qwen35" { return .qwen35 }
     if name == "qwen35moe" { return .qwen35moe }
     if name == "qwen3next" { return .qwen3next }
@@ -22,9 +24,18 @@ package enum Architecture: UInt8, Sendable, BitwiseCopyable {
   package var name: StaticString {
     switch self {
     case .kimiLinear: "kimi-linear"
+    case .polaformerLM: "polaformer-lm"
     case .qwen35: "qwen35"
     case .qwen35moe: "qwen35moe"
     case .qwen3next: "qwen3next"
+    }
+  }
+
+  /// Whether its multi-token-prediction blocks are known.
+  package var mayPredict: Bool {
+    switch self {
+    case .kimiLinear, .polaformerLM: false
+    case .qwen35, .qwen35moe, .qwen3next: true
     }
   }
 }
@@ -63,6 +74,7 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
   package var ropeFreqBase: Float?
   package var convKernel: Int?
   package var kdaHeadDim: Int?
+  package var polarHeadDim: Int?
   package var ssmStateSize: Int?
   package var ssmGroupCount: Int?
   package var ssmTimeStepRank: Int?
@@ -91,10 +103,16 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
   /// With `vocabularyOnly` the keys that describe layers may be absent.
   package init(_ container: Container, vocabularyOnly: Bool = false) throws(Failure) {
     let architectureName = try Hyperparameters.architectureName(container)
+    if architectureName == "polaformer" {
+      throw Failure(
+        .unsupported,
+        "general.architecture is polaformer, an image network: lintel_image_open takes it, this call takes text models"
+      )
+    }
     guard let architecture = Architecture.named(architectureName) else {
       throw Failure(
         .unsupported,
-        "general.architecture is \(architectureName); supported are kimi-linear, qwen35, qwen35moe and qwen3next"
+        "general.architecture is \(architectureName); supported are kimi-linear, polaformer-lm, qwen35, qwen35moe and qwen3next"
       )
     }
     self.architecture = architecture
@@ -320,6 +338,10 @@ package struct Hyperparameters: BitwiseCopyable, Sendable {
     if key == "kda.head_dim" {
       kdaHeadDim = try entry.int(upTo: ModelLimits.width)
       return 36
+    }
+    if key == "polar.head_dim" {
+      polarHeadDim = try entry.int(upTo: ModelLimits.width)
+      return 51
     }
     if key == "ssm.state_size" {
       ssmStateSize = try entry.int(upTo: ModelLimits.width)

@@ -18,6 +18,7 @@ struct Info: ParsableCommand {
     do {
       runtime = try Runtime(path: file.model, EngineSettings(sessions: 0))
     } catch {
+      if "\(error)".contains("lintel_image_open") { return try describeImage() }
       if json { print(try lintel.json(["runs": false, "reason": "\(error)"])) }
       throw error
     }
@@ -49,7 +50,7 @@ struct Info: ParsableCommand {
     line("vocabulary", i.vocabulary_count)
     line("trained context", i.context_tokens)
     line("embedding width", i.embedding_width)
-    line("layers", "\(i.layer_count) (\(i.delta_layers) delta rule, \(i.attention_layers) attention)")
+    line("layers", "\(i.layer_count) (\(i.delta_layers) with a constant state, \(i.attention_layers) attention)")
     line("experts", i.expert_count)
     line("state of a session", "\(i.state_bytes) bytes, whatever the text's length")
     line("cache of a session", "\(i.cache_bytes_per_token) bytes per token")

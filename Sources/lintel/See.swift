@@ -147,6 +147,15 @@ final class ImageRuntime {
 
   deinit { _ = lintel_engine_destroy(engine) }
 
+  func info() throws -> lintel_image_info {
+    var info = lintel_image_info()
+    info.struct_size = UInt32(MemoryLayout<lintel_image_info>.size)
+    if lintel_image_get_info(model, &info) != LINTEL_OK {
+      throw ToolError(description: "no information about the image model")
+    }
+    return info
+  }
+
   func run(_ picture: Picture, top: Int, crop: Bool) throws -> lintel_image_result {
     var o = lintel_image_run_options()
     o.struct_size = UInt32(MemoryLayout<lintel_image_run_options>.size)
@@ -160,5 +169,47 @@ final class ImageRuntime {
         UInt64(3 * picture.width), &o, &result, $0)
     }
     return result
+  }
+}
+
+extension Info {
+  /// What an image network is.
+  func describeImage() throws {
+    let runtime: ImageRuntime
+    do {
+      runtime = try ImageRuntime(path: file.model, ImageSettings())
+    } catch {
+      if json { print(try lintel.json(["runs": false, "reason": "\(error)"])) }
+      throw error
+    }
+    let i = try runtime.info()
+    func text<T>(_ field: T) -> String {
+      withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    let variant = i.variant.map { String(cString: $0) } ?? ""
+    if json {
+      print(
+        try lintel.json([
+          "runs": true, "architecture": "polaformer", "variant": variant, "name": text(i.name),
+          "licence": text(i.licence), "parameters": i.parameter_count, "file_bytes": i.file_bytes,
+          "image_size": i.image_size, "stages": i.stage_count, "blocks": i.block_count,
+          "features": i.feature_count, "classes": i.class_count, "private_bytes": runtime.budget,
+        ]))
+      return
+    }
+    func line(_ label: String, _ value: Any) {
+      print(label.padding(toLength: 22, withPad: " ", startingAt: 0) + "\(value)")
+    }
+    line("architecture", "polaformer (\(variant)): pictures, for lintel see")
+    line("name", text(i.name))
+    line("licence", text(i.licence))
+    line("parameters", i.parameter_count)
+    line("file bytes", i.file_bytes)
+    line("trained for", "\(i.image_size) x \(i.image_size) pixels")
+    line("blocks", "\(i.block_count) in \(i.stage_count) stages")
+    line("features", i.feature_count)
+    line("classes", i.class_count)
+    line("private bytes", "\(runtime.budget) with one thread")
+    line("runs here", "yes")
   }
 }

@@ -220,6 +220,33 @@ static void check_answers(lintel_engine *engine, const char *path, lintel_model 
       CHECK(!strcmp(other.text, "{\"name\": \"f\", \"arguments\": {\"a\": true}}") ||
             !strcmp(other.text, "{\"name\": \"f\", \"arguments\": {\"a\": false}}"));
   }
+  /* Where nothing is to be chosen, the text is as the tokenizer writes it and no pass is run. */
+  static const char only[] = "{\"const\": {\"name\": \"lights_switch_off\", \"zones\": [1, 22, 333]}}";
+  static const char *const written[] = {
+      "{\"name\":\"lights_switch_off\",\"zones\":[1,22,333]}",
+      "{\"name\": \"lights_switch_off\", \"zones\": [1, 22, 333]}"};
+  for (int k = 0; k < 2; k++) {
+    answer whole = {0};
+    lintel_grammar *fixed = NULL;
+    lintel_result result = LINTEL_RESULT_INIT;
+    int32_t ids[256];
+    size_t count = 0;
+    CHECK(compile(model, LINTEL_GRAMMAR_JSON_SCHEMA, only,
+                  k ? LINTEL_GRAMMAR_SPACED : LINTEL_GRAMMAR_COMPACT, &fixed, &error) == LINTEL_OK);
+    memset(&go, 0, sizeof go);
+    go.struct_size = (uint32_t)sizeof go;
+    go.flags = LINTEL_GENERATE_RAW;
+    go.grammar = fixed;
+    feed(a);
+    CHECK(lintel_session_generate(a, &go, collect, &whole, &result, &error) == LINTEL_DONE);
+    CHECK(whole.finish == LINTEL_FINISH_END && !strcmp(whole.text, written[k]));
+    CHECK(lintel_model_tokenize(model, written[k], strlen(written[k]), 0, ids, 256, &count,
+                                &error) == LINTEL_OK);
+    CHECK(whole.tokens >= count && whole.tokens <= count + 1); /* and an end, if there is a token */
+    CHECK(!memcmp(whole.ids, ids, count * sizeof *ids));
+    CHECK(result.passes <= 1 && result.generated_tokens == whole.tokens);
+    CHECK(lintel_grammar_destroy(fixed) == LINTEL_OK);
+  }
   /* Greedy, with penalties and biases: it fits all the same. */
   answer greedy = {0};
   lintel_logit_bias bias[2] = {{40, 50}, {90, -30}};

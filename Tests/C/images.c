@@ -104,7 +104,7 @@ static void mistakes(void) {
   REFUSED(lintel_image_open(engine, text_path, NULL, &model, &error), LINTEL_ERR_UNSUPPORTED,
           "general.architecture is");
   REFUSED(lintel_model_open(engine, path, NULL, &text, &error), LINTEL_ERR_UNSUPPORTED,
-          "polaformer");
+          "polaformer, an image network: lintel_image_open");
   REFUSED(lintel_image_open(engine, "/no/such.gguf", NULL, &model, &error), LINTEL_ERR_FILE,
           "no such file");
   o.flags = LINTEL_MODEL_VOCABULARY_ONLY;

@@ -2,7 +2,8 @@
  * of what each of them should have read: the same tokens, log-probabilities and logits, to the bit.
  * Two of the four guess tokens and can take them back; the one that replays cannot.
  *
- *   timelines MODEL [SEQUENCES] [SEED] [FIRST]      the model is kimi-kq-tiny; 1000 are a full run
+ *   timelines MODEL [SEQUENCES] [SEED] [FIRST]      the model is kimi-kq-tiny or polaformer-lm-Q8_0; 1000
+ *                                                   are a full run
  *
  * A session's shadow notes every token, whether it was fed or sampled, and the adapters it was read
  * with. Copies of a session are copies of its shadow. At the end of a sequence a fifth session reads
@@ -405,11 +406,19 @@ int main(int argc, char **argv) {
     printf("no engine: %s\n", error.message);
     return 1;
   }
+  INIT(lintel_model_info, info);
+  CHECK(lintel_model_get_info(model, &info) == LINTEL_OK);
   for (uint32_t slot = 0; slot < 2; slot++) {
-    begin_adapter(&file, "kimi-linear", 8);
-    add_pair(&file, "blk.0.attn_q.weight", 256, 256, 1, 4, 0.1f + 0.1f * (float)slot);
-    add_pair(&file, "blk.1.ffn_up_exps.weight", 256, 256, 4, 3, 0.1f);
-    add_pair(&file, "output.weight", 256, 768, 1, 4, 0.1f);
+    begin_adapter(&file, info.architecture, 8);
+    if (!strcmp(info.architecture, "polaformer-lm")) {
+      add_pair(&file, "blk.0.attn_q.weight", 64, 128, 1, 4, 0.1f + 0.1f * (float)slot);
+      add_pair(&file, "blk.1.attn_gate.weight", 64, 128, 1, 4, 0.1f);
+      add_pair(&file, "blk.2.ffn_up_exps.weight", 64, 32, 4, 3, 0.1f);
+    } else {
+      add_pair(&file, "blk.0.attn_q.weight", 256, 256, 1, 4, 0.1f + 0.1f * (float)slot);
+      add_pair(&file, "blk.1.ffn_up_exps.weight", 256, 256, 4, 3, 0.1f);
+    }
+    add_pair(&file, "output.weight", info.embedding_width, info.vocabulary_count, 1, 4, 0.1f);
     end_adapter(&file);
     CHECK(lintel_adapter_load_bytes(model, slot, file.out, file.out_bytes, NULL, NULL) == LINTEL_OK);
   }

@@ -169,7 +169,8 @@ private struct Noise {
 
   @Test(arguments: [
     "kimi-tiny-Q5_K_M", "kimi-kq-tiny-Q4_K_M", "qwen35-tiny-Q2_K", "qwen35-heads-F32",
-    "qwen35moe-F32", "qwen35moe-Q4_K", "qwen3next-F32", "qwen3next-Q8_0",
+    "qwen35moe-F32", "qwen35moe-Q4_K", "qwen3next-F32", "qwen3next-Q8_0", "polaformer-lm-F32",
+    "polaformer-lm-Q8_0",
   ])
   func everyMap(_ name: String) throws {
     try compare(EditableFile(fixture: name), name) { _ in true }

@@ -31,19 +31,22 @@ import Testing
   }
 
   private func refused(
-    _ words: String..., from fixture: String = "qwen3next-F32", at location: SourceLocation = #_sourceLocation,
+    _ words: String..., from fixture: String = "qwen3next-F32",
+    as status: lintel_status = LINTEL_ERR_UNSUPPORTED, at location: SourceLocation = #_sourceLocation,
     _ change: (inout EditableFile) -> Void
   ) throws {
     var file = try EditableFile(fixture: fixture)
     change(&file)
     let result = open(file)
-    #expect(result.status == LINTEL_ERR_UNSUPPORTED, "\(result.sentence)", sourceLocation: location)
+    #expect(result.status == status, "\(result.sentence)", sourceLocation: location)
     for word in words {
       #expect(result.sentence.contains(word), sourceLocation: location)
     }
   }
 
-  @Test(arguments: ["qwen3next-F32", "qwen35-mtp-Q8_0", "qwen35moe-Q4_K"])
+  @Test(arguments: [
+    "qwen3next-F32", "qwen35-mtp-Q8_0", "qwen35moe-Q4_K", "polaformer-lm-F32", "polaformer-lm-Q8_0",
+  ])
   func unchangedFilesOpen(_ name: String) throws {
     let result = open(try EditableFile(fixture: name))
     #expect(result.status == LINTEL_OK, "\(result.sentence)")
@@ -75,6 +78,53 @@ import Testing
     }
     try refused("expert_gating_func", "2") { $0.set("qwen3next.expert_gating_func", 2 as UInt32) }
     try refused("expert_group_count") { $0.set("qwen3next.expert_group_count", 4 as UInt32) }
+  }
+
+  @Test func polarLayers() throws {
+    let fixture = "polaformer-lm-F32"
+    func changed(
+      _ words: String..., as status: lintel_status, at location: SourceLocation = #_sourceLocation,
+      _ change: (inout EditableFile) -> Void
+    ) throws {
+      for word in words {
+        try refused(word, from: fixture, as: status, at: location, change)
+      }
+    }
+    try changed("polaformer-lm.polar.head_dim", "75", "even", as: LINTEL_ERR_SHAPE) {
+      $0.set("polaformer-lm.polar.head_dim", 75 as UInt32)
+    }
+    try changed("blk.0.attn_q.weight", "[32, 152, 1, 1]", "[32, 128, 1]", as: LINTEL_ERR_SHAPE) {
+      $0.set("polaformer-lm.polar.head_dim", 64 as UInt32)
+    }
+    try changed("polaformer-lm.polar.head_dim", as: LINTEL_ERR_MISSING) {
+      $0.set("polaformer-lm.polar.head_dim", 0 as UInt32)
+    }
+    try changed("polaformer-lm.ssm.conv_kernel", "9", "2 to 8", as: LINTEL_ERR_UNSUPPORTED) {
+      $0.set("polaformer-lm.ssm.conv_kernel", 9 as UInt32)
+    }
+    try changed("blk.0.ssm_conv1d_v.weight", "456", "608", as: LINTEL_ERR_SHAPE) {
+      $0.set("polaformer-lm.ssm.conv_kernel", 4 as UInt32)
+    }
+    try changed("polaformer-lm.attention.head_count_kv", "one entry a layer", as: LINTEL_ERR_MISSING) {
+      $0.keys.removeAll { $0.name == "polaformer-lm.attention.head_count_kv" }
+    }
+    for name in ["attn_power", "attn_gate.weight", "attn_v.weight", "ssm_conv1d_v.weight"] {
+      try changed("blk.2.\(name)", "missing", as: LINTEL_ERR_MISSING) {
+        $0.remove("blk.2.\(name)")
+      }
+    }
+    try changed("blk.0.attn_power", "151", "152", as: LINTEL_ERR_SHAPE) {
+      $0.edit("blk.0.attn_power") { $0.ne = [151] }
+    }
+    try changed("blk.0.attn_power", "F16", "F32", as: LINTEL_ERR_UNSUPPORTED) {
+      $0.edit("blk.0.attn_power") { $0.type = 1 }
+    }
+    try changed("blk.0.attn_gate.weight", as: LINTEL_ERR_SHAPE) {
+      $0.edit("blk.0.attn_gate.weight") { $0.ne = [152, 32] }
+    }
+    try changed("blk.0.ssm_beta.weight", "polaformer-lm", as: LINTEL_ERR_UNSUPPORTED) {
+      $0.add("blk.0.ssm_beta.weight", [32, 2])
+    }
   }
 
   @Test func visionTower() throws {

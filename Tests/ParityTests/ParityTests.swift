@@ -44,6 +44,13 @@ func divergence(_ reference: [Float], _ ours: [Float]) -> Double {
   /// The tolerance of exact arithmetic in 32-bit floats, on logits of magnitude 3 to 20.
   static let tolerance: Float = 1e-3
 
+  /// Where the reference is in float64 and the logits are small.
+  static let fineTolerance: Float = 1e-5
+
+  private func tolerance(_ fixture: Fixture) -> Float {
+    fixture.name.hasPrefix("polaformer-lm") ? Self.fineTolerance : Self.tolerance
+  }
+
   @Test func thereAreFixtures() {
     #expect(Fixture.all.count >= 5)
     print("fixtures: \(Fixture.all.map(\.name).joined(separator: " "))")
@@ -75,8 +82,8 @@ func divergence(_ reference: [Float], _ ours: [Float]) -> Double {
       }
     }
     print("\(fixture.name): float activations, max abs \(worst), between chunks \(worstSplit)")
-    #expect(worst <= Self.tolerance)
-    #expect(worstSplit <= Self.tolerance)
+    #expect(worst <= tolerance(fixture))
+    #expect(worstSplit <= tolerance(fixture))
   }
 
   @Test(arguments: Fixture.all)

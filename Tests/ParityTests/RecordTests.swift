@@ -19,7 +19,7 @@ private struct Dice {
 @Suite(.serialized) struct RecordTests {
   static let models = [
     "kimi-kq-tiny-Q4_K_M", "kimi-tiny-IQ4_NL", "qwen35-tiny-Q2_K", "qwen35-heads-F32",
-    "qwen35-mtp-Q8_0", "qwen3next-Q8_0",
+    "qwen35-mtp-Q8_0", "qwen3next-Q8_0", "polaformer-lm-F32", "polaformer-lm-Q8_0",
   ]
 
   static var sequences: Int {
@@ -87,7 +87,7 @@ private struct Dice {
     for i in 0..<model.layers.count {
       let width: Int
       switch model.layers[i].mixer {
-      case .delta: continue
+      case .delta, .polar: continue
       case .latent(let m): width = m.cacheWidth
       case .gated(let m): width = m.cacheWidth
       }

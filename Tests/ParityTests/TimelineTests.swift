@@ -4,15 +4,20 @@ import CLintel
 import Testing
 
 @Suite struct TimelineTests {
-  let fixture: Fixture
-  let ids: [Int32]
-
-  init() throws {
-    fixture = try #require(Fixture.small)
-    ids = try #require(fixture.reference().0.prompts.first { $0.id == "r65" }).ids
+  /// One with the delta rule, one with polarity-aware attention.
+  static let fixtures = Fixture.all.filter {
+    $0.name == Fixture.small?.name || $0.name == "polaformer-lm-Q8_0"
   }
 
-  @Test func fedInPieces() throws {
+  private func text(_ fixture: Fixture) throws -> [Int32] {
+    try #require(fixture.reference().0.prompts.first { $0.id == "r65" }).ids
+  }
+
+  @Test func thereAreTwo() { #expect(Self.fixtures.count == 2) }
+
+  @Test(arguments: TimelineTests.fixtures)
+  func fedInPieces(_ fixture: Fixture) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings())
     let whole = try host.logits(ids)
     try host.reset()
@@ -21,7 +26,9 @@ import Testing
   }
 
   /// Read piece by piece: other passes, so equal only within the rounding of activations.
-  @Test func readInPieces() throws {
+  @Test(arguments: TimelineTests.fixtures)
+  func readInPieces(_ fixture: Fixture) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings(isFloat: true))
     let whole = try host.logits(ids)
     try host.reset()
@@ -37,7 +44,9 @@ import Testing
     }
   }
 
-  @Test func resetAndAgain() throws {
+  @Test(arguments: TimelineTests.fixtures)
+  func resetAndAgain(_ fixture: Fixture) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings())
     let once = try host.logits(ids)
     #expect(try host.logits(ids) == once)
@@ -46,7 +55,9 @@ import Testing
   }
 
   /// A generation that was cut off leaves nothing behind that a reset would not clear.
-  @Test func resetInTheMiddle() throws {
+  @Test(arguments: TimelineTests.fixtures)
+  func resetInTheMiddle(_ fixture: Fixture) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings())
     let once = try host.logits(ids)
     for units in [1, 2, 5, 9] {
@@ -69,7 +80,7 @@ import Testing
   }
 
   private func answer(
-    _ host: Host, _ options: lintel_generate_options, slice: UInt64? = nil
+    _ host: Host, _ ids: [Int32], _ options: lintel_generate_options, slice: UInt64? = nil
   ) throws -> Answer {
     try host.reset()
     try host.feed(ids)
@@ -79,22 +90,25 @@ import Testing
     return answer
   }
 
-  @Test func sameSeedSameText() throws {
+  @Test(arguments: TimelineTests.fixtures)
+  func sameSeedSameText(_ fixture: Fixture) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings())
-    let first = try answer(host, sampled(7))
-    #expect(try answer(host, sampled(7)).ids == first.ids)
+    let first = try answer(host, ids, sampled(7))
+    #expect(try answer(host, ids, sampled(7)).ids == first.ids)
     let fresh = try Host(fixture.path, Settings(threads: 2))
-    let again = try answer(fresh, sampled(7))
+    let again = try answer(fresh, ids, sampled(7))
     #expect(again.ids == first.ids)
     #expect(again.text == first.text)
-    #expect(try answer(host, sampled(8)).ids != first.ids)
+    #expect(try answer(host, ids, sampled(8)).ids != first.ids)
   }
 
-  @Test(arguments: [0, 50, 5000] as [UInt64])
-  func steppedEqualsGenerated(_ slice: UInt64) throws {
+  @Test(arguments: TimelineTests.fixtures, [0, 50, 5000] as [UInt64])
+  func steppedEqualsGenerated(_ fixture: Fixture, _ slice: UInt64) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings())
-    let whole = try answer(host, sampled(3))
-    let stepped = try answer(host, sampled(3), slice: slice)
+    let whole = try answer(host, ids, sampled(3))
+    let stepped = try answer(host, ids, sampled(3), slice: slice)
     #expect(stepped.ids == whole.ids)
     #expect(stepped.text == whole.text)
     // Unit by unit: at least a unit for every layer of every token, and one for its sampling.
@@ -102,9 +116,11 @@ import Testing
   }
 
   /// Speech that was generated is the same context as speech that was fed.
-  @Test func generatedIsRead() throws {
+  @Test(arguments: TimelineTests.fixtures)
+  func generatedIsRead(_ fixture: Fixture) throws {
+    let ids = try text(fixture)
     let host = try Host(fixture.path, Settings(chunk: 1))
-    let answer = try answer(host, Host.generateOptions(10))
+    let answer = try answer(host, ids, Host.generateOptions(10))
     try host.feed([ids[0]])
     let continued = try #require(host.logits().last)
     let whole = try host.logits(ids + answer.ids + [ids[0]])

@@ -84,6 +84,34 @@ func masksAreThoseOfBruteForce(_ name: String) throws {
   }
 }
 
+/// Whether a token can begin with a text and go on behind it, against all tokens.
+@Test(arguments: ["tok-qwen35", "tok-kimi-k2"])
+func openEndsAreThoseOfBruteForce(_ name: String) throws {
+  let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../Fixtures/tokenizer/\(name).gguf").path
+  var reader = try MetadataReader(path: path)
+  let store = try Store(try reader.source(), bytes: 24 << 20)
+  var noise = Noise(5)
+  var open = 0
+  var closed = 0
+  for schema in maskSchemas {
+    let g = try store.grammar(schema)
+    for _ in 0..<200 {
+      let token = store.tokens[noise.below(store.tokens.count)]
+      if token.isEmpty { continue }
+      let text = Array(token.prefix(1 + noise.below(token.count)))
+      let state = Int32(noise.below(g.automaton.states.count))
+      let expected = store.tokens.contains {
+        $0.count > text.count && $0.starts(with: text)
+          && Array($0.dropFirst(text.count)).withBytes { g.advance(state, $0) } >= 0
+      }
+      #expect(text.withBytes { g.isOpen($0, state) } == expected)
+      if expected { open += 1 } else { closed += 1 }
+    }
+  }
+  #expect(open > 50 && closed > 50)
+}
+
 @Test func masksOfALargeVocabularyAreRightAndQuick() throws {
   let store = try Store(
     randomSource(merges: 247_587, extra: 473, pre: "qwen35", seed: 3), bytes: 48 << 20)

@@ -64,7 +64,8 @@ protocol PanelFormat {
 }
 
 extension PanelFormat {
-  /// Asks for one of `parts` shares of the bytes that the next panel has in place of this block.
+  /// Asks for one of `parts` shares of the bytes that a later panel has in place of this block, and
+  /// once more for those of the next panel.
   /// Sixteen rows at once are too many streams for the processor to foresee; in file order and
   /// spread over the block's work, the requests fill the time that the arithmetic takes.
   @inline(__always)
@@ -74,6 +75,7 @@ extension PanelFormat {
     var i = lines &* part / parts
     while i < lines &* (part &+ 1) / parts {
       lt_prefetch(panel.ahead + 64 &* i)
+      lt_prefetch_near(panel.next + 64 &* i)
       i &+= 1
     }
   }
@@ -108,14 +110,13 @@ enum Panel {
       var offset = 0
       var panel = placement.panel
       // Only the first pass over the weights asks for them; later ones find them in a cache.
-      if first == 0, let stream = job.stream, let ahead = lt_stream_take(stream, panelBytes) {
-        panel.ahead = ahead
-      }
+      if first == 0, let stream = job.stream { lt_stream_take(stream, panelBytes, &panel) }
       while b < x.blocks {
         F.addBlock(lt_at_block(panel, offset), b, x)
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes
+        panel.next += 16 &* F.blockBytes
       }
       let count = min(placement.rowsEnd, end) &- o
       a = 0
@@ -218,7 +219,7 @@ struct Placement {
       let base = job.weights + start &* rowBytes
       panel = lt_panel(
         group0: base, group1: base + 4 &* rowBytes, group2: base + 8 &* rowBytes,
-        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base)
+        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base, next: base)
     } else {
       start = 0
       rowsEnd = rows
@@ -227,12 +228,12 @@ struct Placement {
         let last = rows &- 4
         panel = lt_panel(
           group0: w, group1: w + min(4, last) &* rowBytes, group2: w + min(8, last) &* rowBytes,
-          group3: w + last &* rowBytes, stride: rowBytes, ahead: w)
+          group3: w + last &* rowBytes, stride: rowBytes, ahead: w, next: w)
       } else {
         let last = rows &- 1
         panel = lt_panel(
           group0: w, group1: w + min(1, last) &* rowBytes, group2: w + min(2, last) &* rowBytes,
-          group3: w + last &* rowBytes, stride: 0, ahead: w)
+          group3: w + last &* rowBytes, stride: 0, ahead: w, next: w)
       }
     }
   }
