@@ -8,6 +8,7 @@ tables called open (places, names, numbers) also about one value in eight per fu
 import argparse
 import importlib
 import json
+import os
 import random
 import re
 
@@ -16,23 +17,61 @@ from grammar import FIX_HELD, FIX_TRAIN, SLOT, divide, expand, finish, pick, say
 
 
 class Domain:
-    def __init__(self, name, tables, open_tables=(), base_refuses=""):
+    def __init__(self, name, tables, open_tables=(), base_refuses="", more_refuses="$^", more_values=""):
         """base_refuses: a regular expression that finds, among the base's phrasings of things it refuses, those
-        that this domain knows (or comes near to)."""
+        that this domain knows (or comes near to). more_refuses: others, of wordings.txt, which is for training only.
+        more_values: values of the open table for training only, with bars between them, so that a value is copied
+        from the sentence and not known by heart."""
         self.name, self.tables, self.open, self.wishes = name, tables, set(open_tables) | {"percent"}, []
-        self.base_refuses = re.compile(base_refuses)
+        self.more_values = {table: more_values.split("|") for table in open_tables if more_values}
+        self.base_refuses, self.more_refuses = re.compile(base_refuses), re.compile(more_refuses)
 
     def wish(self, fn, args, text, weight=1.0):
         """args: (name, value) pairs in the order of the call; "$table" is drawn from a table, "$percent" a number."""
         templates = list(dict.fromkeys(t.strip() for t in text.strip().splitlines() if t.strip()))
         held, seen = divide(fn, templates)
-        self.wishes.append(dict(fn=fn, args=args, held=held, seen=seen, weight=weight))
+        self.wishes.append(dict(fn=fn, args=args, held=held, seen=seen, more=[], weight=weight))
 
-    def draw(self, w, rng):
+    def add_wordings(self, path):
+        """Phrasings for training only: "## " and function and values of a wish, then one a line."""
+        with open(path) as f:
+            lines = f.read().splitlines()
+        names = {" ".join([w["fn"]] + [str(v) for _, v in w["args"]]): w for w in self.wishes}
+        for line in filter(None, map(str.strip, lines)):
+            if line.startswith("## "):
+                w = names[line[3:]]
+            elif not line.startswith("#") and line not in w["seen"] and line not in w["held"]:
+                w["more"].append(line)
+
+    def vet(self, path):
+        """Write the file again without what a held-out phrasing or the held-out set can say."""
+        rng, bad = random.Random(1), set()
+        said = self.patterns(())
+        texts = set().union(*(said.cores(r["text"]) for r in self.heldout(PER_SPLIT) if r["split"] != "values"))
+        joined = "\n" + "\n".join(sorted(texts)) + "\n"
+        held = [re.compile(grammar.pattern(t)) for w in self.wishes for t in w["held"]]
+        for w in self.wishes:
+            for template in w["more"]:
+                spoken = (grammar.squash(self.core(w, template, rng)) for _ in range(60))
+                if re.search("\n" + grammar.pattern(template) + "\n", joined) or any(p.fullmatch(t) for t in spoken for p in held):
+                    bad.add(template)
+        with open(path) as f:
+            lines = f.read().splitlines()
+        with open(path, "w") as f:
+            f.writelines(line + "\n" for line in lines if line not in bad)
+        print(f"{path}: {len(bad)} phrasings removed")
+
+    def core(self, w, template, rng):
+        v = self.draw(w, rng)
+        return SLOT.sub(lambda m: self.say(m[1], w, v, rng), expand(template.lstrip("~"), rng))
+
+    def draw(self, w, rng, more=False):
         v = {}
         for name, src in w["args"]:
             if src == "$percent":
                 v[name] = rng.choice([rng.randrange(0, 101, 5), rng.randrange(10, 91, 10), rng.randint(1, 100)])
+            elif more and isinstance(src, str) and src[1:] in self.more_values and rng.random() < MORE_VALUES:
+                v[name] = rng.choice(self.more_values[src[1:]])
             elif isinstance(src, str) and src.startswith("$"):
                 v[name] = rng.choice(list(self.tables[src[1:]]))
             else:
@@ -45,18 +84,19 @@ class Domain:
     def say(self, slot, w, v, rng):
         for name, src in w["args"]:
             if src == "$" + slot:
-                return say_percent(v[name], rng) if slot == "percent" else pick(self.tables[slot][v[name]], rng)
+                return say_percent(v[name], rng) if slot == "percent" else pick(self.tables[slot].get(v[name], v[name]), rng)
         return pick(rng.choice(list(self.tables[slot].values())), rng)
 
     def one(self, rng, split):
         while True:
             w = rng.choices(self.wishes, [w["weight"] for w in self.wishes])[0]
-            template = rng.choice(w["held" if split in ("phrasing", "both") else "seen"])
-            v = self.draw(w, rng)
+            more = split == "train" and w["more"] and rng.random() < SHARE
+            template = rng.choice(w["more" if more else "held" if split in ("phrasing", "both") else "seen"])
+            v = self.draw(w, rng, split == "train")
             if self.held_value(w, v) == (split in ("values", "both")):
                 return w, v, expand(template.lstrip("~"), rng), template.startswith("~")
 
-    def sample(self, rng, split="train", noise=True):
+    def sample(self, rng, split="train", noise=True):   # split: also "known", as train without wordings
         """-> text, call, the phrasing alone"""
         w, v, template, statement = self.one(rng, split)
         held = split in ("phrasing", "both")
@@ -87,7 +127,8 @@ class Domain:
         """A request of the base model's own kind, or one that both refuse."""
         while True:
             text, call, core = grammar.sample_core(rng, split)
-            if call["arguments"].get("reason") != "unsupported" or not self.base_refuses.search(core):
+            known = self.base_refuses.search(core) or split == "train" and self.more_refuses.search(core)
+            if call["arguments"].get("reason") != "unsupported" or not known:
                 return text, call
 
     def mixed(self, rng, share):
@@ -98,7 +139,7 @@ class Domain:
         """[{text, call, split}]: this domain's, and so many requests of the base's held-out kind (split "base")."""
         rng, out = random.Random(seed), []
         said = self.patterns([t for w in self.wishes for t in w["seen"]])
-        seen = {grammar.squash(self.sample(rng)[0]) for _ in range(30000)}
+        seen = {grammar.squash(self.sample(rng, "known")[0]) for _ in range(30000)}
         open_ = any(isinstance(src, str) and src[1:] in self.open for w in self.wishes for _, src in w["args"])
         for split, n in per_split.items():
             while n and (open_ or split == "phrasing"):
@@ -116,10 +157,19 @@ class Domain:
 
 
 PER_SPLIT = {"values": 80, "phrasing": 240, "both": 80}
+MORE_VALUES = 0.4   # share of the open values in training that are values for training only
+SHARE = 0.5   # of the training samples whose phrasing is one of wordings_DOMAIN.txt
+
+
+def wordings(name):
+    return os.path.join(grammar.HERE, f"wordings_{name}.txt")
 
 
 def load(name):
-    return importlib.import_module("grammar_" + name).DOMAIN
+    d = importlib.import_module("grammar_" + name).DOMAIN
+    if os.path.exists(wordings(name)) and not any(w["more"] for w in d.wishes):
+        d.add_wordings(wordings(name))
+    return d
 
 
 def main():
@@ -128,12 +178,15 @@ def main():
     p.add_argument("--split", default="train", choices=["train", "values", "phrasing", "both"])
     p.add_argument("--count", type=int, default=20, help="how many samples to print")
     p.add_argument("--stats", action="store_true", help="print the size of the grammar instead")
+    p.add_argument("--vet", action="store_true", help="remove from wordings_DOMAIN.txt what a held-out phrasing can say")
     p.add_argument("--write-heldout", metavar="FILE", help="write the held-out set (JSON lines) instead")
     a = p.parse_args()
     d = load(a.domain)
     if a.stats:
         print(f"{len({w['fn'] for w in d.wishes})} functions, {len(d.wishes)} wishes, {sum(len(w['seen']) for w in d.wishes)} training phrasings, "
-              f"{sum(len(w['held']) for w in d.wishes)} held out")
+              f"{sum(len(w['more']) for w in d.wishes)} of wordings_{a.domain}.txt, {sum(len(w['held']) for w in d.wishes)} held out")
+    elif a.vet:
+        d.vet(wordings(a.domain))
     elif a.write_heldout:
         with open(a.write_heldout, "w") as f:
             for row in d.heldout(PER_SPLIT, 100):

@@ -16,7 +16,18 @@ ITEMS = {"title": "title|song title|name of the song|name of this song|song name
 
 DOMAIN = Domain("media", dict(kind=KINDS, genre=GENRES, artist=ARTISTS, source=SOURCES, band=BANDS, item=ITEMS), ("artist",),
                 r"music|song|radio|podcast|play|track|volume|sound|audio|loud|quiet|mute|station|tune|bass|treble|jazz|rock|pop|news|book|FM|AM|bluetooth|USB|album|artist|band|listen|hear|"
-                r"skip|pause|stop|shuffle|rewind|repeat|next|previous|Beatles|Mozart|Taylor|techno|spotify|again|shut|sing|joke|story|who |connect|pair|turn it|title|episode|chapter|cancel|silence|noise|open|dance|speak|talk|youtube|netflix|game")
+                r"skip|pause|stop|shuffle|rewind|repeat|next|previous|Beatles|Mozart|Taylor|techno|spotify|again|shut|sing|joke|story|who |connect|pair|turn it|title|episode|chapter|cancel|silence|noise|open|dance|speak|talk|youtube|netflix|game",
+                more_refuses=r"Adele|Queen|fade|balance",
+                more_values="Oasis|Blur|Muse|Pulp|Genesis|Yes|Rush|Toto|Journey|Kiss|Aerosmith|Bon Jovi|Bruce Springsteen|Billy Joel|"
+                            "Stevie Wonder|Michael Jackson|Janet Jackson|Whitney Houston|Tina Turner|Celine Dion|Phil Collins|Peter Gabriel|"
+                            "Kate Bush|Annie Lennox|George Michael|Robbie Williams|Take That|the Spice Girls|the Kinks|the Who|the Doors|"
+                            "the Clash|the Cure|the Smiths|the Police|Led Zeppelin|Deep Purple|Black Sabbath|Iron Maiden|Motorhead|"
+                            "Rammstein|Scorpions|Nena|Falco|Daft Punk|Air|Moby|Enya|Bjork|Roxette|Ace of Base|A-ha|Europe|Robyn|Avicii|"
+                            "Tiesto|David Guetta|Calvin Harris|Dua Lipa|Billie Eilish|Lorde|Sia|Katy Perry|Pink|Kesha|Beyonce|Jay-Z|"
+                            "Kanye West|Snoop Dogg|Dr Dre|Nas|Johnny Cash|Willie Nelson|Shania Twain|Garth Brooks|Miles Davis|John Coltrane|"
+                            "Louis Armstrong|Ella Fitzgerald|Frank Sinatra|Nina Simone|Norah Jones|Diana Krall|Ray Charles|Aretha Franklin|"
+                            "James Brown|Chopin|Schubert|Brahms|Handel|Haydn|Wagner|Verdi|Puccini|Debussy|Ravel|Liszt|Mahler|Tchaikovsky|"
+                            "Dvorak|Smetana|Grieg|Sibelius|Hans Zimmer|John Williams|Ludovico Einaudi")
 wish = DOMAIN.wish
 wish("media_play", [("kind", "$kind")], """
 (play|put on|start|turn on|switch on) {kind}

@@ -30,7 +30,18 @@ DOMAIN = Domain("navigation", dict(place=PLACES, category=CATEGORIES, feature=FE
                 r"navigat|route|rout|GPS|sat nav|drive|driv|take me|bring me|head |get me|get to|toll|traffic|jam|destination|arrive|ETA|there yet|we there|how far|how long|"
                 r"where|way|find|nearest|closest|park|station|restaurant|hotel|toilet|stop|map|exit|lane|street|road|turn left|turn right|nearby|near |around here|location|"
                 r"hungry|thirsty|lost|lunch|coffee|look|search|I need|we need|looking for|going to|go to|to (Berlin|Paris|London|Munich|Rome|Madrid|New York|Tokyo|home|work|the )|"
-                r"speed|shut up|quiet|talking|voice|louder|quieter|reserve|book|camera|construction|straight|airport|hospital|pharmacy|supermarket|open|eat")
+                r"speed|shut up|quiet|talking|voice|louder|quieter|reserve|book|camera|construction|straight|airport|hospital|pharmacy|supermarket|open|eat",
+                more_refuses=r"zoom|how many (more )?(minutes|hours)|to turn|\bloo\b|to pee|go home|(keep|go|turn) (left|right|here)|turn (do|should)|turn back|share my|\bmap\b|^right$",
+                more_values="Bristol|Leeds|York|Bath|Glasgow|Cardiff|Exeter|Norwich|Derby|Dover|Brighton|Plymouth|Liverpool|Manchester|"
+                            "Seattle|Denver|Austin|Houston|Phoenix|Atlanta|Miami|Detroit|Portland|Salem|Toronto|Ottawa|Montreal|Sydney|"
+                            "Perth|Oslo|Bergen|Stockholm|Helsinki|Copenhagen|Athens|Sofia|Budapest|Krakow|Gdansk|Zagreb|Split|Ljubljana|"
+                            "Graz|Linz|Salzburg|Innsbruck|Basel|Bern|Lucerne|Nice|Marseille|Toulouse|Bordeaux|Nantes|Lille|Turin|Genoa|"
+                            "Bologna|Verona|Pisa|Siena|Seville|Valencia|Bilbao|Porto|Ghent|Antwerp|Bruges|Utrecht|Rotterdam|Bremen|Kiel|"
+                            "Rostock|Mainz|Ulm|Aachen|Essen|Dortmund|Kassel|Jena|Erfurt|library|church|castle|cathedral|theatre|gym|"
+                            "swimming pool|bank|post office|police station|court|market|harbour bridge|football club|ice rink|golf course|"
+                            "campsite|lake|forest|mountain hut|vineyard|dentist|doctor|kindergarten|daycare|factory|warehouse|"
+                            "ferry terminal|bus station|opera|park|playground|old town|lighthouse|farm|bakery|hardware store|garden centre|"
+                            "cemetery|embassy")
 wish = DOMAIN.wish
 wish("navigation_start_route", [("destination", "$place")], """
 (navigate|drive|route|guide me|take me|bring me|get me|direct me) to {place}

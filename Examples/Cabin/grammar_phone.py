@@ -18,7 +18,15 @@ ITEMS = {"battery": "phone battery|battery of my phone|charge of my phone|batter
 
 DOMAIN = Domain("phone", dict(contact=CONTACTS, message=MESSAGES, item=ITEMS), ("contact",),
                 r"call|phone|ring|dial|messag|text|mail|write|send|tell|hang up|answer|contact|bluetooth|pair|connect|redial|accept|reject|decline|ignore|speaker|mute|signal|reception|ambulance|"
-                r"police|help|emergency|who |remind|know|line|take |read|missed|headphones|heart|sick|forget|open|disturb|ask|say|speak|talk|cancel|contacts")
+                r"police|help|emergency|who |remind|know|line|take |read|missed|headphones|heart|sick|forget|open|disturb|ask|say|speak|talk|cancel|contacts",
+                more_refuses=r"buzz|whose",
+                more_values="Ben|Lucy|George|Amy|Jack|Olivia|Sam|Ella|Leo|Mia|Noah|Ruby|Adam|Zoe|Luke|Ivy|Ryan|Holly|Mark|Jane|Steve|Carol|"
+                            "Brian|Wendy|Kevin|Diana|Gary|Fiona|Ian|Claire|Neil|Rachel|Scott|Megan|Tony|Alice|Victor|Irene|Hugo|Marta|Felix|"
+                            "Ingrid|Oscar|Petra|Jonas|Greta|Karl|Sabine|Luis|Carmen|Diego|Rosa|Pablo|Elena|Marco|Chiara|Luca|Giulia|Pierre|"
+                            "Chloe|Andre|Camille|Ahmed|Fatima|Omar|Leila|Ravi|Priya|Wei|Mei|Kenji|Yuki|Ivan|Olga|Boris|Katya|Lars|Freya|"
+                            "Erik|Astrid|Sean|Erin|Liam|Maeve|uncle Bob|aunt Mary|cousin Jim|coach|dentist|landlord|plumber|pizza place|"
+                            "hairdresser|accountant|vet|gym|garage|bank|grandpa|son|daughter|girlfriend|boyfriend|roommate|teacher|lawyer|"
+                            "Mrs Smith|Mr Jones|Doctor Brown|Ted|Joe|Bill|Sue|Ann|Liz|Rob|Dan|Kim")
 wish = DOMAIN.wish
 wish("phone_call", [("contact", "$contact")], """
 (call|phone|ring|dial) {contact}

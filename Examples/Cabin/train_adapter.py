@@ -2,8 +2,9 @@
 """Train a LoRA adapter that teaches the frozen Cabin one more domain, and write it as GGUF.
 
 The base is the committed file as it is used: Q8_0, dequantised. Adapted are the linear maps of the KDA and
-MLA layers (but not MLA's kv_b, which a GGUF holds in two parts), the dense, shared and routed FFNs. Part of
-the samples are the base's own requests, so that it goes on answering them as before.
+MLA layers (but not MLA's kv_b, which a GGUF holds in two parts), the dense, shared and routed FFNs, and the
+output. Part of the samples are the base's own requests, so that it goes on answering them as before. Both
+factors of a pair learn with Muon: every direction of the rank moves equally far in a step.
 """
 import argparse
 import os
@@ -56,7 +57,40 @@ def adapt(net, rank, expert_rank, alpha):
                 delta = Delta(getattr(layer.mlp.experts, name).shape, len(theirs), expert_rank, alpha)
                 parametrize.register_parametrization(layer.mlp.experts, name, delta)
                 deltas.append(([f"blk.{i}.{t}.weight" for t in theirs], delta))
+    delta = Delta(net.lm_head.weight.shape, 1, rank, alpha)
+    parametrize.register_parametrization(net.lm_head, "weight", delta)
+    deltas.append((["output.weight"], delta))
     return deltas
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised per matrix, as in train.py; without the factor for tall matrices, so that the two
+    factors of a pair move alike."""
+
+    def __init__(self, params, lr, momentum=0.95):
+        super().__init__(params, dict(lr=lr, momentum=momentum))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            shapes = {}
+            for p in group["params"]:
+                buf = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                buf.lerp_(p.grad, 1 - group["momentum"])
+                g = p.grad.lerp(buf, group["momentum"])
+                g = g if g.ndim == 3 else g.unsqueeze(0)
+                g = g.transpose(1, 2) if g.shape[1] > g.shape[2] else g
+                shapes.setdefault(tuple(g.shape[1:]), []).append((p, g))
+            for items in shapes.values():
+                x = torch.cat([g for _, g in items])
+                x = x / (x.flatten(1).norm(dim=1).view(-1, 1, 1) + 1e-7)
+                for a, b, c in train.NEWTON_SCHULZ:
+                    s = x @ x.transpose(1, 2)
+                    x = a * x + (b * s + c * (s @ s)) @ x
+                for p, g in items:
+                    u, x = x[:len(g)], x[len(g):]
+                    u = u.transpose(1, 2) if p.shape[-2] > p.shape[-1] else u
+                    p.add_(u.view(p.shape) if p.ndim == 3 else u[0], alpha=-group["lr"])
 
 
 def read(path, deltas):
@@ -97,7 +131,7 @@ def main():
     p.add_argument("--steps", type=int, default=200)
     p.add_argument("--tokens", type=int, default=2560, help="per step, padding included")
     p.add_argument("--share", type=float, default=0.3, help="of the samples, the base's own requests")
-    p.add_argument("--lr", type=float, default=1e-2)
+    p.add_argument("--lr", type=float, default=0.02)
     p.add_argument("--warmup", type=int, default=10)
     p.add_argument("--flat", type=float, default=0.4, help="share of the steps at full rate")
     p.add_argument("--rank", type=int, default=16)
@@ -105,6 +139,7 @@ def main():
     p.add_argument("--alpha", type=float, default=16)
     p.add_argument("--seed", type=int, default=8)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--limit", type=float, default=0, help="end after so many minutes, the rate falling accordingly (0: never)")
     p.add_argument("--every", type=int, default=60, help="steps between looks at held-out requests")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -118,7 +153,7 @@ def main():
     if a.start:
         read(a.start, deltas)
     weights = [x for x in net.parameters() if x.requires_grad]
-    opt = torch.optim.AdamW(weights, lr=a.lr, betas=(0.9, 0.97), weight_decay=0.0, foreach=True)
+    opt = Muon(weights, a.lr)
     print(f"{sum(x.numel() for x in weights):,} parameters", flush=True)
     watch = d.heldout({"values": 30, "phrasing": 60, "both": 30}, 60, seed=98)   # for the log only
     stream = train.batches(tok, rng, a.tokens, lambda: [d.mixed(rng, a.share)])
@@ -126,12 +161,14 @@ def main():
     os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
     began, running = time.time(), None
     for step in range(a.steps):
-        scale = min(1, (step + 1) / a.warmup, (1 - step / a.steps) / (1 - a.flat))
+        done = max(step / a.steps, (time.time() - began) / (60 * a.limit) if a.limit else 0)
+        if done >= 1:
+            break
+        scale = min(1, (step + 1) / a.warmup, (1 - done) / (1 - a.flat))
         opt.param_groups[0]["lr"] = a.lr * scale
         ids, mask = next(stream)
         loss = F.cross_entropy(net.lm_head(net(ids)[:, :-1][mask[:, 1:]]), ids[:, 1:][mask[:, 1:]])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         opt.step()
         opt.zero_grad(set_to_none=True)
         running = loss.item() if running is None else 0.95 * running + 0.05 * loss.item()
