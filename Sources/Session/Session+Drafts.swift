@@ -56,7 +56,8 @@ extension Session {
   /// `limit`.
   mutating func propose(limit: Int, isMeasured: Bool = true) -> Int {
     drafts.list = DraftList(countMax: 0)
-    guard let g = generation, drafts.settings.tokens > 0, !g.options.drafts.isOff, limit > 0
+    guard let g = generation, drafts.settings.tokens > 0, !g.options.drafts.isOff, limit > 0,
+      pending > 0
     else { return 0 }
     let choice = g.options.drafts
     let rows = pending
