@@ -6,7 +6,8 @@ import Foundation
 import LintelExports
 import Testing
 
-@Suite(.enabled(if: Signs.isThere)) struct Signs {
+/// Where they lie; a clone may be without them.
+enum SignFiles {
   static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Examples/PolaFormer")
@@ -18,9 +19,11 @@ import Testing
     ((try? FileManager.default.contentsOfDirectory(
       at: folder.appendingPathComponent("pictures"), includingPropertiesForKeys: nil)) ?? [])
     .filter { $0.pathExtension == "png" }.sorted { $0.path < $1.path }
+}
 
+@Suite(.enabled(if: SignFiles.isThere)) struct Signs {
   static func model(threads: Int = 1, isFloat: Bool = false) throws -> ImageHost {
-    try ImageHost(file, threads: threads, isFloat: isFloat)
+    try ImageHost(SignFiles.file, threads: threads, isFloat: isFloat)
   }
 
   /// RGB bytes of a PNG.
@@ -35,12 +38,12 @@ import Testing
     return (pixels, Int(image.width), Int(image.height))
   }
 
-  @Test func picturesAreThere() { #expect(Signs.pictures.count >= 6) }
+  @Test func picturesAreThere() { #expect(SignFiles.pictures.count >= 6) }
 
   @Test(arguments: [false, true])
   func answers(isFloat: Bool) throws {
     let host = try Signs.model(threads: 2, isFloat: isFloat)
-    for url in Signs.pictures {
+    for url in SignFiles.pictures {
       let (pixels, width, height) = try decode(url)
       // Rows that lie apart, with noise between them.
       let stride = 3 * width + 13
