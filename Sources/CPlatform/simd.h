@@ -152,19 +152,26 @@ LT_INLINE const uint8_t *_Nullable lt_cursor_take(lt_cursor *_Nonnull c, int64_t
   return at;
 }
 
-/* A stream over `count` stretches, whose panels have at most `panel_bytes`; asks for the first ones. */
+/* `bytes` or a little more, a multiple of `panel`: both places then cross a seam with the kernels. */
+LT_INLINE int64_t lt_in_panels(int64_t bytes, int64_t panel) {
+  return panel > 0 ? (bytes + panel - 1) / panel * panel : 0;
+}
+
+/* A stream over `count` stretches, the first one in panels of `first`, none in wider ones than
+ * `widest`; asks for the beginning. */
 LT_INLINE lt_stream lt_stream_over(
-    const lt_range *_Nonnull ranges, int64_t count, int64_t panel_bytes) {
+    const lt_range *_Nonnull ranges, int64_t count, int64_t first, int64_t widest) {
   lt_cursor start = {0, 0, ranges, count};
   lt_stream s = {start, start};
-  int64_t lead = lt_lead(panel_bytes);
-  for (int64_t done = 0; done < lead; done += 512) {
-    const uint8_t *p = lt_cursor_take(&s.far, 512);
+  int64_t lead = lt_in_panels(lt_lead(widest), first);
+  for (int64_t done = 0; done < lead; done += first) {
+    const uint8_t *p = lt_cursor_take(&s.far, first);
     if (!p) break;
-    for (int i = 0; i < 512; i += 64) lt_prefetch(p + i);
+    for (int64_t i = 0; i < first; i += 64) lt_prefetch(p + i);
   }
-  for (int64_t done = 0; done < panel_bytes; done += 512) {
-    if (!lt_cursor_take(&s.near, 512)) break;
+  lead = lt_in_panels(widest, first);
+  for (int64_t done = 0; done < lead; done += first) {
+    if (!lt_cursor_take(&s.near, first)) break;
   }
   return s;
 }

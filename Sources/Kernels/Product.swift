@@ -55,7 +55,7 @@ package enum Product {
         start: job.weights + weightRows.lowerBound &* matrix.rowBytes,
         bytes: Int64(weightRows.count &* matrix.rowBytes))
       withUnsafePointer(to: &range) { range in
-        var own = lt_stream_over(range, 1, 16 &* job.row_bytes)
+        var own = lt_stream_over(range, 1, 16 &* job.row_bytes, 16 &* job.row_bytes)
         withUnsafeMutablePointer(to: &own) { own in
           job.stream = own
           run(&job, input.level)

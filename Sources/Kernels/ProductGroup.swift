@@ -94,9 +94,11 @@ package struct ProductJob: ParallelJob {
       // A thread always holds the piece after the one it works on: its weights are asked for early.
       var piece = part
       var next = draw(pieces)
-      var foreseen = foresee(pieces, piece, ranges, 0)
-      foreseen = foresee(pieces, next, ranges, foreseen)
-      var stream = lt_stream_over(ranges, Int64(foreseen), Int64(panelBytes))
+      var panel = 0
+      var foreseen = foresee(pieces, piece, ranges, 0, &panel)
+      foreseen = foresee(pieces, next, ranges, foreseen, &panel)
+      var stream = lt_stream_over(
+        ranges, Int64(foreseen), Int64(panel), Int64(panelBytes))
       withUnsafeMutablePointer(to: &stream) { stream in
         while piece < pieces.count {
           stretch(pieces.start(piece), pieces.start(piece &+ 1)) { e, rows in
@@ -109,7 +111,7 @@ package struct ProductJob: ParallelJob {
           piece = next
           if piece >= pieces.count { break }
           next = draw(pieces)
-          let more = foresee(pieces, next, ranges, foreseen) &- foreseen
+          let more = foresee(pieces, next, ranges, foreseen, &panel) &- foreseen
           stream.pointee.far.count += Int64(more)
           stream.pointee.near.count += Int64(more)
           foreseen &+= more
@@ -124,14 +126,17 @@ package struct ProductJob: ParallelJob {
     return Int(lt_add_acq_rel(draws, 1))
   }
 
-  /// Appends the weights of a piece to the first `count` of `ranges`; the new count.
+  /// Appends the weights of a piece to the first `count` of `ranges`; the new count. `panel` becomes
+  /// the bytes of a panel of the very first one.
   private func foresee(
-    _ pieces: Pieces, _ piece: Int, _ ranges: UnsafeMutablePointer<lt_range>, _ count: Int
+    _ pieces: Pieces, _ piece: Int, _ ranges: UnsafeMutablePointer<lt_range>, _ count: Int,
+    _ panel: inout Int
   ) -> Int {
     if piece >= pieces.count { return count }
     var count = count
     stretch(pieces.start(piece), pieces.start(piece &+ 1)) { e, rows in
       if count < ProductJob.rangesMax && !Product.isFloat(e.matrix, isFloat) {
+        if count == 0 { panel = 16 &* e.matrix.rowBytes }
         ranges[count] = lt_range(
           start: e.matrix.row(rows.lowerBound).assumingMemoryBound(to: UInt8.self),
           bytes: Int64(rows.count &* e.matrix.rowBytes))
@@ -164,8 +169,9 @@ package struct ProductJob: ParallelJob {
 /// so that a slow or interrupted thread holds nobody up. What a piece yields does not depend on who
 /// computes it.
 struct Pieces {
-  /// Below so many weight rows to a thread, small pieces would be less than a panel.
-  static var rowsMin: Int { 256 }
+  /// Below so many weight rows to a thread, small pieces would be a few panels, and beginning one costs
+  /// more than waiting.
+  static var rowsMin: Int { 2048 }
 
   let cost: Int
   let parts: Int
@@ -177,15 +183,15 @@ struct Pieces {
     self.isDrawn = isDrawn && parts > 1
   }
 
-  var count: Int { isDrawn ? 7 &* parts : parts }
+  var count: Int { isDrawn ? 5 &* parts : parts }
 
   /// Where piece k starts; the last one ends at start(count).
   func start(_ k: Int) -> Int {
     if k >= count { return cost }
     if !isDrawn { return cost / parts &* k }
-    let large = cost / 8 &* 5
+    let large = cost / 4 &* 3
     if k < parts { return large / parts &* k }
-    return large &+ (cost &- large) / (6 &* parts) &* (k &- parts)
+    return large &+ (cost &- large) / (4 &* parts) &* (k &- parts)
   }
 }
 

@@ -74,7 +74,8 @@ package struct WorkerPool {
   package func start(firstCpu: Int) throws(Failure) {
     control[0] = Control(
       epoch: 0, pad0: .init(repeating: 0), pending: 0, pad1: .init(repeating: 0), sleepers: 0,
-      pad2: .init(repeating: 0), drawn: 0, pad3: .init(repeating: 0), job: nil, context: nil, stop: 0, parts: Int32(threads))
+      pad2: .init(repeating: 0), drawn: 0, pad3: .init(repeating: 0), job: nil, context: nil,
+      stop: 0, parts: Int32(threads))
     let firstStack = (Int(bitPattern: stacks.base) + 4095) & ~4095
     for i in 0..<workers.count {
       workers[i] = Worker(
