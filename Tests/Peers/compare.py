@@ -50,7 +50,7 @@ class Bench:
 
     def once(self, engine, model, threads, context, *words):
         """One process: {work: its record}, "ready" among them. Repeated while others use the machine."""
-        for _ in range(self.options.patience):
+        for _ in range(max(1, self.options.patience)):
             busy, start = busy_seconds(), time.monotonic()
             own = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
