@@ -32,9 +32,13 @@ enum SignFiles {
     var image = png_image()
     var message = [CChar](repeating: 0, count: 64)
     defer { png_image_free(&image) }
-    #expect(lt_png_begin(&image, bytes, bytes.count, &message) != 0)
-    var pixels = [UInt8](repeating: 0, count: Int(3 * image.width * image.height))
-    #expect(lt_png_finish(&image, &pixels, &message) != 0)
+    var pixels: [UInt8] = []
+    // The reader keeps the address of the file's bytes until it has finished.
+    bytes.withUnsafeBufferPointer { bytes in
+      #expect(lt_png_begin(&image, bytes.baseAddress!, bytes.count, &message) != 0)
+      pixels = [UInt8](repeating: 0, count: Int(3 * image.width * image.height))
+      #expect(lt_png_finish(&image, &pixels, &message) != 0)
+    }
     return (pixels, Int(image.width), Int(image.height))
   }
 
