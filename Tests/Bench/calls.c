@@ -4,9 +4,10 @@
  *   calls MODEL TOOLS THREADS DRAFTS BLANKS < requests
  *
  * A request a line. BLANKS is 0 (free), 1 (none) or 2 (one). The ways: plain; drafting; the grammar;
- * both; each has a session of its own, which answers every request once. Prints, for each, tokens and passes an answer and the rate of its tokens from the end of the
- * prompt: by the engine's own figures, and by the clock from beginning to end less what plain
- * answering takes for the prompt, so that nothing that moves into the prompt's pass is free.
+ * both; each has a session of its own, which answers every request once. Prints, for each, tokens and
+ * passes an answer and the rate of its tokens from the end of the prompt: by the engine's own figures,
+ * and by the clock from beginning to end less what plain answering takes for the prompt, so that
+ * nothing that moves into the prompt's pass is free.
  * Only answers that are the same in all ways are counted.
  */
 #include <stdio.h>
