@@ -108,7 +108,9 @@ extension Deployment {
     let session = sessions[i]
     guard session.mustCall, let model = models[session.model].handle else { return }
     for k in 0..<i
-    where sessions[k].model == session.model && sessions[k].toolsIndex == session.toolsIndex {
+    where sessions[k].model == session.model && sessions[k].toolsIndex == session.toolsIndex
+      && sessions[k].blanks == session.blanks
+    {
       if let grammar = sessions[k].sampling.grammar {
         sessions.base[i].sampling.grammar = grammar
         return
@@ -117,6 +119,7 @@ extension Deployment {
     var options = lintel_grammar_options()
     options.struct_size = UInt32(MemoryLayout<lintel_grammar_options>.size)
     options.kind = UInt32(LINTEL_GRAMMAR_TOOLS)
+    options.flags = session.blanks
     options.text = session.tools.c
     options.text_bytes = UInt64(session.tools.count)
     do throws(Failure) {

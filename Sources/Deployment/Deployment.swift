@@ -40,6 +40,7 @@ struct OpenSession: BitwiseCopyable {
   /// Which of the specification's texts the tools are.
   var toolsIndex: Int
   var mustCall: Bool
+  var blanks: UInt32
   var mustCallPlace: Place
   var sampling: lintel_generate_options
   /// The session that guesses for this one; -1 for none.
@@ -155,6 +156,7 @@ struct Deployment {
       uses: InlineArray(repeating: lintel_adapter_use()), useCount: session.adapterCount,
       adaptersPlace: own.key("adapters", line: session.adaptersPlace.line), system: Bytes(""),
       systemPlace: own, tools: Bytes(""), toolsIndex: session.tools, mustCall: session.mustCall,
+      blanks: session.blanks,
       mustCallPlace: own.key("must_call_tool", line: session.mustCallPlace.line),
       sampling: session.sampling, draft: session.draft,
       draftPlace: own.key("draft_session", line: session.draftPlace.line))

@@ -84,10 +84,16 @@ extension Reader {
       } else if m.key == "must_call_tool" {
         session.mustCallPlace = p
         session.mustCall = flag(m, p) ?? false
+      } else if m.key == "blanks" {
+        switch choice(m, p, "free", "none", "one") {
+        case 1: session.blanks = LINTEL_GRAMMAR_COMPACT
+        case 2: session.blanks = LINTEL_GRAMMAR_SPACED
+        default: break
+        }
       } else {
         unknown(
           p,
-          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, draft_session, marks, adapters, system, system_file, tools, tools_in_system, must_call_tool and sampling"
+          "model, context_tokens, cache, priority, draft_tokens, rewind_tokens, draft_session, marks, adapters, system, system_file, tools, tools_in_system, must_call_tool, blanks and sampling"
         )
       }
     }
@@ -101,6 +107,9 @@ extension Reader {
       if session.mustCall {
         problems.report(place, .missing, "the key tools is missing, but must_call_tool is true")
       }
+    }
+    if item.member("blanks") != nil && !session.mustCall {
+      problems.report(place, .missing, "blanks is there, but must_call_tool is not true")
     }
   }
 

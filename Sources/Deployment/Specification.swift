@@ -88,6 +88,8 @@ struct SessionSpecification: BitwiseCopyable {
   /// The answer must be a call of one of the tools.
   var mustCall = false
   var mustCallPlace = Place.whole
+  /// Behind colons and commas of a call: LINTEL_GRAMMAR_COMPACT, _SPACED, or 0 for either.
+  var blanks: UInt32 = 0
   /// Pointers are set where the texts come to lie.
   var sampling = lintel_generate_options()
   var stops = InlineArray<8, Bytes>(repeating: Bytes(""))
