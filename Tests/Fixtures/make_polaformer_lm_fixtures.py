@@ -21,6 +21,8 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Q
 
+import shrunk_tokenizer
+
 MODELS = {
     "polaformer-lm-F32": dict(
         type=Q.F32, seed=1, hidden=32, pattern=[0, 1, 0], heads=2, width=76, kernel=3, rank=24, nope=12,
@@ -103,23 +105,6 @@ def pack(c):
     return tensors, exact
 
 
-def write_tokenizer(w, source):
-    field = {k: f.contents() for k, f in source.fields.items() if k.startswith("tokenizer.")}
-    tokens, kinds = field["tokenizer.ggml.tokens"], field["tokenizer.ggml.token_type"]
-    merges = field["tokenizer.ggml.merges"]
-    added = len(tokens) - 256 - len(merges)
-    kept = VOCABULARY - 256 - added
-    moved = len(tokens) - VOCABULARY
-    w.add_tokenizer_model("gpt2")
-    w.add_tokenizer_pre("kimi-k2")
-    w.add_token_list(tokens[: 256 + kept] + tokens[len(tokens) - added :])
-    w.add_token_types(kinds[: 256 + kept] + kinds[len(tokens) - added :])
-    w.add_token_merges(merges[:kept])
-    w.add_bos_token_id(field["tokenizer.ggml.bos_token_id"] - moved)
-    w.add_eos_token_id(field["tokenizer.ggml.eos_token_id"] - moved)
-    w.add_pad_token_id(field["tokenizer.ggml.padding_token_id"] - moved)
-
-
 def write(path, name, tensors, c, tokenizer):
     w = gguf.GGUFWriter(path, "polaformer-lm")
     w.add_type("model")
@@ -147,7 +132,7 @@ def write(path, name, tensors, c, tokenizer):
     kinds = {Q.F32: gguf.LlamaFileType.ALL_F32, Q.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0}
     w.add_file_type(kinds[c["type"]])
     w.add_vocab_size(VOCABULARY)
-    write_tokenizer(w, tokenizer)
+    shrunk_tokenizer.write(w, tokenizer, VOCABULARY, "kimi-k2")
     for key, (data, kind) in tensors.items():
         w.add_tensor(key, data, raw_dtype=kind)
     w.write_header_to_file()

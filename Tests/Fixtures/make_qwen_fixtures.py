@@ -25,6 +25,7 @@ from transformers import (
     Qwen3_5ForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig, Qwen3_5TextConfig,
     Qwen3NextConfig, Qwen3NextForCausalLM)
 
+import shrunk_tokenizer
 from q4_k import quantise_q4_k
 from qwen_to_gguf import arrange, finish
 
@@ -155,23 +156,6 @@ def pack(state, config, c):
     return tensors, exact, types
 
 
-def write_tokenizer(w, source, count):
-    field = {k: f.contents() for k, f in source.fields.items() if k.startswith("tokenizer.")}
-    tokens, kinds = field["tokenizer.ggml.tokens"], field["tokenizer.ggml.token_type"]
-    merges = field["tokenizer.ggml.merges"]
-    added = len(tokens) - 256 - len(merges)
-    kept = count - 256 - added
-    moved = len(tokens) - count
-    w.add_tokenizer_model("gpt2")
-    w.add_tokenizer_pre("qwen35")
-    w.add_token_list(tokens[: 256 + kept] + tokens[len(tokens) - added :])
-    w.add_token_types(kinds[: 256 + kept] + kinds[len(tokens) - added :])
-    w.add_token_merges(merges[:kept])
-    w.add_eos_token_id(field["tokenizer.ggml.eos_token_id"] - moved)
-    w.add_pad_token_id(field["tokenizer.ggml.padding_token_id"] - moved)
-    w.add_add_bos_token(False)
-
-
 def write(path, name, tensors, config, c, tokenizer):
     w = gguf.GGUFWriter(path, c["arch"])
     w.add_type("model")
@@ -210,7 +194,8 @@ def write(path, name, tensors, config, c, tokenizer):
     if c["mtp"]:
         w.add_nextn_predict_layers(1)
     w.add_rope_dimension_count(int(c["width"] * c["rotary"]))
-    write_tokenizer(w, tokenizer, c["vocab"])
+    shrunk_tokenizer.write(w, tokenizer, c["vocab"], "qwen35")
+    w.add_add_bos_token(False)
     for key, (data, kind) in tensors.items():
         w.add_tensor(key, data, raw_dtype=kind)
     w.write_header_to_file()

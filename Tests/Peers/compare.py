@@ -67,6 +67,10 @@ class Bench:
         self.worst = max(self.worst, self.disturbance)
         return {r["work"]: r for r in map(json.loads, done.stdout.splitlines())}
 
+    def bandwidth(self):
+        """GB/s that one thread and two read in sequence from memory, now."""
+        return json.loads(output_of(str(self.work / "bandwidth")))["gb_per_s"]
+
     def alternate(self, model, threads, context, *words, runs=None, engines=ENGINES):
         """Medians over processes of all engines in turn: {engine: {work: {"rate", "seconds", ..}}}."""
         runs = runs or self.runs
@@ -102,8 +106,10 @@ def table(b):
         if b.options.only not in (None, model):
             continue
         for threads in b.options.threads or (2, 1):
+            before = b.bandwidth()
             r = b.alternate(model, threads, 2048, "decode:16:64", "prefill:512")
-            rows.append({"model": model, "threads": threads, **r})
+            reads = [(x + y) / 2 for x, y in zip(before, b.bandwidth())]
+            rows.append({"model": model, "threads": threads, "gb_per_s": reads[min(threads, 2) - 1], **r})
             say(table_text([rows[-1]], heading=False))
     return rows
 
@@ -122,8 +128,8 @@ def table_text(rows, heading=True):
     lines = []
     if heading:
         lines += [
-            "| model | threads | decode tok/s | prefill tok/s | private MB | ready ms |",
-            "| --- | --- | --- | --- | --- | --- |"]
+            "| model | threads | memory reads GB/s | decode tok/s | prefill tok/s | private MB | ready ms |",
+            "| --- | --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         cells = []
         bars = BARS[row["model"]]
@@ -135,7 +141,7 @@ def table_text(rows, heading=True):
             fails = ratio < bars[k] if k < 2 else ratio > bars[k]
             mark = " **misses %g**" % bars[k] if fails else ""
             cells.append(f"{ours:.4g} / {theirs:.4g} = {ratio:.3g}x{mark}")
-        lines.append(f"| {row['model']} | {row['threads']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {row['model']} | {row['threads']} | {row['gb_per_s']:.1f} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -223,12 +229,17 @@ def adapters(b):
                 [*maker, "--adapter", b.model(model), str(rank), str(file)], check=True)
         for threads in (2, 1):
             works = ("decode:16:48", "prefill:512")
-            without = b.alternate(model, threads, 1024, *works)
-            with_it = b.alternate(model, threads, 1024, f"adapter={file}", *works)
-            out.append({
-                "model": model, "threads": threads, "rank": rank,
-                **{e: {w: with_it[e][w]["seconds"] / without[e][w]["seconds"] - 1 for w in works}
-                   for e in ENGINES}})
+            ways = {"without": works, "with": (f"adapter={file}", *works)}
+            records = {e: {way: [] for way in ways} for e in ENGINES}
+            for _ in range(b.runs):
+                for e in ENGINES:
+                    for way, words in ways.items():
+                        records[e][way].append(b.once(e, model, threads, 1024, *words))
+            row = {"model": model, "threads": threads, "rank": rank}
+            for e in ENGINES:
+                without, with_it = (summary(records[e][way]) for way in ways)
+                row[e] = {w: with_it[w]["seconds"] / without[w]["seconds"] - 1 for w in works}
+            out.append(row)
     return out
 
 
@@ -253,7 +264,6 @@ def kernels(b):
         if m:
             rates.setdefault(m[1], {})[m[2]] = {
                 "gb_per_s": float(m[3]), "gmac_4": float(m[6]), "gmac_64": float(m[8])}
-    bandwidth = json.loads(output_of(str(b.work / "bandwidth")))
     decode = []
     for model in BARS:
         needed = weight_bytes(b.model(model))
@@ -267,7 +277,7 @@ def kernels(b):
             decode.append({
                 "model": model, "threads": threads, "bytes_per_token": sum(needed.values()),
                 "rate": rate, "ideal_rate": threads / ideal, "fraction": rate * ideal / threads})
-    return {"rates": rates, "bandwidth": bandwidth["gb_per_s"], "decode": decode}
+    return {"rates": rates, "bandwidth": b.bandwidth(), "decode": decode}
 
 
 def output_of(*command):
