@@ -43,6 +43,9 @@ build/applications: LIBRARIES := -lcjson
 build/%: Examples/%.c build/liblintel.a
 	$(CC) $(CFLAGS) -IInclude $< build/liblintel.a $(LIBRARIES) -lm -lpthread -o $@
 
+build/%: Tests/Bench/%.c build/liblintel.a
+	$(CC) $(CFLAGS) -IInclude $< build/liblintel.a -lm -lpthread -o $@
+
 examples: build/minimal build/streaming build/applications
 
 test: all examples

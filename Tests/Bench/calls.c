@@ -10,6 +10,7 @@
  * nothing that moves into the prompt's pass is free.
  * Only answers that are the same in all ways are counted.
  */
+#define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
