@@ -22,7 +22,8 @@ class Domain:
         that this domain knows (or comes near to). more_refuses: others, of wordings.txt, which is for training only.
         more_values: values of the open table for training only, with bars between them, so that a value is copied
         from the sentence and not known by heart."""
-        self.name, self.tables, self.open, self.wishes = name, tables, set(open_tables) | {"percent"}, []
+        self.name, self.tables, self.open = name, tables, set(open_tables) | {"percent"}
+        self.wishes, self.copying = [], []   # copying: those with a name in them
         self.more_values = {table: more_values.split("|") for table in open_tables if more_values}
         self.base_refuses, self.more_refuses = re.compile(base_refuses), re.compile(more_refuses)
 
@@ -31,6 +32,8 @@ class Domain:
         templates = list(dict.fromkeys(t.strip() for t in text.strip().splitlines() if t.strip()))
         held, seen = divide(fn, templates)
         self.wishes.append(dict(fn=fn, args=args, held=held, seen=seen, more=[], weight=weight))
+        if any(isinstance(src, str) and src[1:] in self.more_values for _, src in args):
+            self.copying.append(self.wishes[-1])
 
     def add_wordings(self, path):
         """Phrasings for training only: "## " and function and values of a wish, then one a line."""
@@ -89,7 +92,8 @@ class Domain:
 
     def one(self, rng, split):
         while True:
-            w = rng.choices(self.wishes, [w["weight"] for w in self.wishes])[0]
+            wishes = self.copying if split == "train" and self.copying and rng.random() < COPYING else self.wishes
+            w = rng.choices(wishes, [w["weight"] for w in wishes])[0]
             more = split == "train" and w["more"] and rng.random() < SHARE
             template = rng.choice(w["more" if more else "held" if split in ("phrasing", "both") else "seen"])
             v = self.draw(w, rng, split == "train")
@@ -158,7 +162,8 @@ class Domain:
 
 PER_SPLIT = {"values": 80, "phrasing": 240, "both": 80}
 MORE_VALUES = 0.4   # share of the open values in training that are values for training only
-SHARE = 0.5   # of the training samples whose phrasing is one of wordings_DOMAIN.txt
+COPYING = 0.25   # share of the training samples that surely have a name in them
+SHARE = 0.7   # of the training samples whose phrasing is one of wordings_DOMAIN.txt
 
 
 def wordings(name):
