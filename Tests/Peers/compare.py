@@ -333,7 +333,7 @@ def depth(b):
     context = max(wanted) + 4096
     words = []
     for d in wanted:
-        words += [] if d == wanted[0] else ["wait", f"fill:{d}", "wait"]
+        words += ["wait", f"fill:{d}", "wait"]
         words.append(f"depth:{d}:32")
     out = {"model": model, "threads": 2, "context": context, "depths": wanted}
     running = {e: subprocess.Popen(
@@ -353,10 +353,7 @@ def depth(b):
             if r["work"] == work:
                 return r
 
-    for e in ENGINES:
-        r = record(e, f"depth:{wanted[0]}:32")
-        out.setdefault(e, {})[wanted[0]] = r["tokens"] / r["seconds"]
-    for d in wanted[1:]:
+    for d in wanted:
         for e in ENGINES:
             record(e, "waiting")
             go_on(e)
@@ -367,7 +364,7 @@ def depth(b):
         for e in ENGINES:
             go_on(e)
             r = record(e, f"depth:{d}:32")
-            out[e][d] = r["tokens"] / r["seconds"]
+            out.setdefault(e, {})[d] = r["tokens"] / r["seconds"]
     for e in ENGINES:
         running[e].stdin.close()
         running[e].wait()
