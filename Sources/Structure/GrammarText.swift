@@ -30,8 +30,8 @@ package struct GrammarText {
   var graph: Graph
   let rules: Buffer<Rule>
   let depthMax: Int
-  private var ruleCount = 0
-  private var workLeft = 64 << 20
+  var ruleCount = 0
+  var workLeft = 64 << 20
 
   package static func compile(
     _ text: Bytes, _ graph: Graph, _ rules: Buffer<Rule>, depthMax: Int
@@ -63,15 +63,15 @@ package struct GrammarText {
     self.depthMax = depthMax
   }
 
-  private func broken(_ i: Int, _ what: StaticString) -> Failure {
+  func broken(_ i: Int, _ what: StaticString) -> Failure {
     var line = 1
     for k in 0..<min(i, text.count) where text[k] == 10 { line += 1 }
     return Failure(.schema, "line \(line) of the grammar: \(what)", needed: Int64(i))
   }
 
-  private func byte(_ i: Int) -> UInt8 { i < text.count ? text[i] : 0 }
+  func byte(_ i: Int) -> UInt8 { i < text.count ? text[i] : 0 }
 
-  private func skipSpace(_ from: Int) -> Int {
+  func skipSpace(_ from: Int) -> Int {
     var i = from
     while i < text.count {
       let b = text[i]
@@ -90,7 +90,7 @@ package struct GrammarText {
     b | 32 >= 97 && b | 32 <= 122 || b >= 48 && b <= 57 || b == 45 || b == 95
   }
 
-  private func nameEnd(_ from: Int) -> Int {
+  func nameEnd(_ from: Int) -> Int {
     var i = from
     while i < text.count && GrammarText.isName(text[i]) { i += 1 }
     return i
@@ -128,7 +128,7 @@ package struct GrammarText {
     for r in 0..<ruleCount { try checkNames(Int(rules[r].body)) }
   }
 
-  private func find(_ name: Bytes) -> Int? {
+  func find(_ name: Bytes) -> Int? {
     for r in 0..<ruleCount
     where text.slice(Int(rules[r].name), Int(rules[r].nameEnd)) == name { return r }
     return nil
@@ -166,12 +166,12 @@ package struct GrammarText {
     }
   }
 
-  private func endsSequence(_ i: Int) -> Bool {
+  func endsSequence(_ i: Int) -> Bool {
     i >= text.count || text[i] == UInt8(ascii: "|") || text[i] == UInt8(ascii: ")")
       || definition(i) != nil
   }
 
-  private func skipItem(_ i: Int, _ level: Int) throws(Failure) -> Int {
+  func skipItem(_ i: Int, _ level: Int) throws(Failure) -> Int {
     switch byte(i) {
     case UInt8(ascii: "\""), UInt8(ascii: "["):
       let close = byte(i) == UInt8(ascii: "[") ? UInt8(ascii: "]") : UInt8(ascii: "\"")
@@ -194,7 +194,7 @@ package struct GrammarText {
   }
 
   /// How often the item before `from` comes, and the offset behind.
-  private func repetition(_ from: Int) throws(Failure) -> (least: Int, most: Int?, end: Int) {
+  func repetition(_ from: Int) throws(Failure) -> (least: Int, most: Int?, end: Int) {
     var i = from
     switch byte(i) {
     case UInt8(ascii: "*"): return (0, nil, skipSpace(i + 1))
@@ -280,7 +280,7 @@ package struct GrammarText {
     return node
   }
 
-  private func tooDeep(_ level: Int) -> Failure {
+  func tooDeep(_ level: Int) -> Failure {
     Failure(
       .grammarSize, "rules and groups are nested deeper than \(GrammarText.levelsMax)",
       needed: Int64(level), available: Int64(GrammarText.levelsMax))
@@ -377,92 +377,8 @@ package struct GrammarText {
     return node
   }
 
-  // MARK: Left recursion
-
-  /// Refuses rules that can begin with themselves.
-  private mutating func checkLeft() throws(Failure) {
-    var isStable = false
-    while !isStable {
-      isStable = true
-      for r in 0..<ruleCount where !rules[r].isNullable {
-        workLeft -= 16
-        if try isNullable(Int(rules[r].body), 0).0 {
-          rules.base[r].isNullable = true
-          isStable = false
-        }
-      }
-    }
-    for r in 0..<ruleCount where rules[r].colour == 0 { try look(r, 0) }
-  }
-
-  /// Whether nothing at all is an alternative, and where they end.
-  private mutating func isNullable(
-    _ from: Int, _ level: Int
-  ) throws(Failure) -> (Bool, Int) {
-    var i = from
-    var some = false
-    while true {
-      var all = true
-      while !endsSequence(i) {
-        let (least, _, end) = try repetition(skipSpace(try skipItem(i, 0)))
-        try pay(end - i)
-        if least > 0 {
-          let isNothing = try isItemNullable(i, level)
-          all = all && isNothing
-        }
-        i = end
-      }
-      some = some || all
-      if byte(i) != UInt8(ascii: "|") { return (some, i) }
-      i = skipSpace(i + 1)
-    }
-  }
-
-  private mutating func isItemNullable(_ i: Int, _ level: Int) throws(Failure) -> Bool {
-    switch byte(i) {
-    case UInt8(ascii: "\""): return byte(i + 1) == UInt8(ascii: "\"")
-    case UInt8(ascii: "["), UInt8(ascii: "."): return false
-    case UInt8(ascii: "("): return try isNullable(skipSpace(i + 1), level + 1).0
-    default: return find(text.slice(i, nameEnd(i))).map { rules[$0].isNullable } ?? false
-    }
-  }
-
-  /// Follows what a rule can begin with.
-  private mutating func look(_ rule: Int, _ level: Int) throws(Failure) {
-    if level > GrammarText.levelsMax { throw tooDeep(level) }
-    rules.base[rule].colour = 1
-    _ = try lookLeft(Int(rules[rule].body), level)
-    rules.base[rule].colour = 2
-  }
-
-  private mutating func lookLeft(_ from: Int, _ level: Int) throws(Failure) -> Int {
-    if level > GrammarText.levelsMax { throw tooDeep(level) }
-    var i = from
-    while true {
-      var isLeft = true
-      while !endsSequence(i) {
-        let (least, most, end) = try repetition(skipSpace(try skipItem(i, 0)))
-        try pay(end - i)
-        if isLeft && most != 0 {
-          if byte(i) == UInt8(ascii: "(") {
-            _ = try lookLeft(skipSpace(i + 1), level + 1)
-          } else if let rule = find(text.slice(i, nameEnd(i))) {
-            if rules[rule].colour == 1 {
-              throw broken(i, "a rule can begin with itself: turn this left recursion around")
-            }
-            if rules[rule].colour == 0 { try look(rule, level + 1) }
-          }
-        }
-        if least > 0, try !isItemNullable(i, level) { isLeft = false }
-        i = end
-      }
-      if byte(i) != UInt8(ascii: "|") { return i }
-      i = skipSpace(i + 1)
-    }
-  }
-
   /// A bound to the time that compiling takes, in bytes looked at.
-  private mutating func pay(_ bytes: Int) throws(Failure) {
+  mutating func pay(_ bytes: Int) throws(Failure) {
     workLeft -= bytes + 16
     if workLeft < 0 { throw Failure(.grammarSize, "the grammar repeats itself too often") }
   }
