@@ -8,7 +8,7 @@ import PackageDescription
   let machine = ["-Xcc", "-march=x86-64-v3"]
   // The product kernels a second time, chosen at run time.
   let wideMachine = [
-    "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Xcc", "-mavx512vbmi",
+    "-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Xcc", "-mavx512vbmi", "-Xcc", "-mgfni",
     "-Xcc", "-mprefer-vector-width=512",
   ]
 #else

@@ -5,7 +5,7 @@ import CPlatform
 package enum Level: UInt8, BitwiseCopyable, Sendable {
   /// What the whole engine is compiled for: AVX2 with FMA, or the NEON of every 64-bit Arm.
   case baseline
-  /// AVX-512 with VNNI and VBMI: Ice Lake, Zen 4 and later. On Arm, NEON with dot products:
+  /// AVX-512 with VNNI, VBMI and GFNI: Ice Lake, Zen 4 and later. On Arm, NEON with dot products:
   /// Cortex-A55, A75 and later.
   case wide
 

@@ -23,8 +23,7 @@ enum FloatDot {
     }
   }
 
-  /// The weights go from their own format straight into the tiles: four rows, one of which alone
-  /// would wait for its own additions.
+  /// The weights go from their own format straight into the tiles, four rows at a time.
   @inline(never)
   private static func direct<S: FloatSource>(
     _ source: S.Type, _ job: lt_product, _ first: Int, _ count: Int
@@ -119,24 +118,30 @@ enum FloatDot {
 /// Weights that become sixteen floats in a load.
 protocol FloatSource {
   static var bytes: Int { get }
+  /// Whether one row alone, whose additions wait for each other, outruns the memory: then one input
+  /// meets the rows in file order, which the processor foresees better than four at once.
+  static var inSequence: Bool { get }
   static func load(_ p: UnsafeRawPointer) -> lt_floats
   static func loadOne(_ p: UnsafeRawPointer) -> Float
 }
 
 enum F32: FloatSource {
   static var bytes: Int { 4 }
+  static var inSequence: Bool { true }
   @inline(__always) static func load(_ p: UnsafeRawPointer) -> lt_floats { lt_load_floats(p) }
   static func loadOne(_ p: UnsafeRawPointer) -> Float { p.loadUnaligned(as: Float.self) }
 }
 
 enum F16: FloatSource {
   static var bytes: Int { 2 }
+  static var inSequence: Bool { false }
   @inline(__always) static func load(_ p: UnsafeRawPointer) -> lt_floats { lt_load_half(p) }
   static func loadOne(_ p: UnsafeRawPointer) -> Float { lt_half(p) }
 }
 
 enum BF16: FloatSource {
   static var bytes: Int { 2 }
+  static var inSequence: Bool { false }
   @inline(__always) static func load(_ p: UnsafeRawPointer) -> lt_floats { lt_load_brain(p) }
   static func loadOne(_ p: UnsafeRawPointer) -> Float { lt_brain(p) }
 }

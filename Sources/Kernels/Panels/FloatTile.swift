@@ -26,7 +26,7 @@ enum FloatTile {
       a &+= 4
     }
     while a < count {
-      if rows == 4 {
+      if rows == 4 && !(count == 1 && S.inSequence) {
         fourByOne(source, w, stride, input(a), width, sums + 4 &* a)
       } else {
         for r in 0..<rows {
@@ -170,6 +170,7 @@ enum FloatTile {
     var s = sums[0]
     var j = 0
     while j &+ 16 <= width {
+      lt_prefetch(w + (2048 &+ j &* S.bytes))
       s = lt_fma(S.load(w + j &* S.bytes), lt_load_floats(x + j), s)
       j &+= 16
     }

@@ -65,7 +65,7 @@ protocol PanelFormat {
 
 extension PanelFormat {
   /// Asks for one of `parts` shares of the bytes that a later panel has in place of this block, and
-  /// once more for those of the next panel.
+  /// once more, into the nearest cache, for bytes that are wanted soon.
   /// Sixteen rows at once are too many streams for the processor to foresee; in file order and
   /// spread over the block's work, the requests fill the time that the arithmetic takes.
   @inline(__always)
