@@ -60,12 +60,23 @@ class Bench:
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used = after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime
             elapsed = time.monotonic() - start
-            # The kernel counts in hundredths of a second.
             self.disturbance = (busy_seconds() - busy - used) / elapsed
-            if self.disturbance < 0.08 + 0.05 / elapsed:
+            if self.is_quiet(elapsed):
                 break
         self.worst = max(self.worst, self.disturbance)
         return {r["work"]: r for r in map(json.loads, done.stdout.splitlines())}
+
+    def is_quiet(self, elapsed):
+        # The kernel counts in hundredths of a second.
+        return self.disturbance < 0.08 + 0.05 / elapsed
+
+    def await_quiet(self):
+        """Until others leave the machine alone; for a quarter of a minute per --patience at most."""
+        for _ in range(30 * self.options.patience):
+            busy = busy_seconds()
+            time.sleep(0.5)
+            if busy_seconds() - busy < 0.05:
+                break
 
     def bandwidth(self):
         """GB/s that one thread and two read in sequence from memory, now."""
@@ -86,6 +97,52 @@ def busy_seconds():
     with open("/proc/stat") as f:
         ticks = [int(n) for n in f.readline().split()[1:9]]
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+class Running:
+    """A driver that takes its work from here, word by word, and keeps its conversation meanwhile."""
+
+    def __init__(self, engine, command):
+        self.engine = engine
+        self.position = 0
+        self.process = subprocess.Popen(
+            [*command, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.record()
+
+    def record(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.engine} ended early")
+        return json.loads(line)
+
+    def do(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        return self.record()
+
+    def processor_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def decode(self, b, count):
+        """Seconds for `count` tokens at the present position; repeated while others use the machine."""
+        for _ in range(max(1, b.options.patience)):
+            b.await_quiet()
+            busy, own, start = busy_seconds(), self.processor_seconds(), time.monotonic()
+            r = self.do(f"depth:{self.position}:{count}")
+            elapsed = time.monotonic() - start
+            b.disturbance = (busy_seconds() - busy - self.processor_seconds() + own) / elapsed
+            # What one engine has kept back is read, and a token of text, before the next reading.
+            self.position += count + 2
+            if b.is_quiet(elapsed):
+                break
+        b.worst = max(b.worst, b.disturbance)
+        return r["seconds"]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def summary(records):
@@ -328,46 +385,32 @@ def kernels_text(k):
 
 
 def depth(b):
-    model = "kimi-linear-edge-q4_k_m"
+    """Text is fed up to --fed; what lies deeper is the state that is there, its cache repeated."""
+    model, count = "kimi-linear-edge-q4_k_m", 32
     wanted = [d for d in DEPTHS if d <= b.options.deepest]
     context = max(wanted) + 4096
-    words = []
-    for d in wanted:
-        words += ["wait", f"fill:{d}", "wait"]
-        words.append(f"depth:{d}:32")
-    out = {"model": model, "threads": 2, "context": context, "depths": wanted}
-    running = {e: subprocess.Popen(
-        b.command(e, model, 2, context, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for e in ENGINES}
-
-    def go_on(e):
-        running[e].stdin.write("\n")
-        running[e].stdin.flush()
-
-    def record(e, work):
-        while True:
-            line = running[e].stdout.readline()
-            if not line:
-                sys.exit(f"{e} ended early at depth")
-            r = json.loads(line)
-            if r["work"] == work:
-                return r
-
-    for d in wanted:
-        for e in ENGINES:
-            record(e, "waiting")
-            go_on(e)
-            record(e, "waiting")
-        if b.options.pause:
-            say(f"filled to {d}; waiting for a line before measuring")
-            sys.stdin.readline()
-        for e in ENGINES:
-            go_on(e)
-            r = record(e, f"depth:{d}:32")
-            out.setdefault(e, {})[d] = r["tokens"] / r["seconds"]
+    out = {"model": model, "threads": 2, "context": context, "depths": wanted, "fed": b.options.fed}
     for e in ENGINES:
-        running[e].stdin.close()
-        running[e].wait()
+        fed, restored = (
+            b.once(e, model, 2, 512, "fill:255", *words, f"depth:256:{count}")[f"depth:256:{count}"]["ids"]
+            for words in ([], ["deepen:255"]))
+        if fed != restored:
+            sys.exit(f"{e}: a restored state goes on otherwise than the one that was saved")
+    running = [Running(e, b.command(e, model, 2, context)) for e in ENGINES]
+    for d in wanted:
+        for r in running:
+            r.do(f"fill:{d - 1}" if d <= b.options.fed else f"deepen:{d - 1}")
+            r.position = d
+        seconds = {e: [] for e in ENGINES}
+        for run in range(b.runs):
+            for r in running if run % 2 == 0 else running[::-1]:
+                seconds[r.engine].append(r.decode(b, count))
+        for e in ENGINES:
+            out.setdefault(e, {})[d] = count / statistics.median(seconds[e])
+            out.setdefault("seconds", {}).setdefault(e, {})[d] = seconds[e]
+            say(f"{d}, {e}: {', '.join(f'{count / s:.1f}' for s in seconds[e])} tok/s")
+    for r in running:
+        r.end()
     return out
 
 
@@ -375,8 +418,14 @@ def depth_text(d):
     lines = ["| position | lintel tok/s | llama.cpp tok/s | ratio |", "| --- | --- | --- | --- |"]
     for n in d["depths"]:
         a, c = (by_number(d[e])[n] for e in ENGINES)
-        lines.append(f"| {n} | {a:.1f} | {c:.1f} | {a / c:.2f}x |")
+        lines.append(f"| {n}{is_repeated(d, n) * '*'} | {a:.1f} | {c:.1f} | {a / c:.2f}x |")
+    if is_repeated(d, max(d["depths"])):
+        lines += ["", f"\\* the state at {d['fed']}, its cache repeated up to there"]
     return "\n".join(lines)
+
+
+def is_repeated(d, position):
+    return position > d.get("fed", position)
 
 
 def by_number(d):
@@ -415,10 +464,15 @@ def picture(d, path):
         points = " ".join(f"{x(n):.1f},{y(t):.1f}" for n, t in zip(depths, times[e]))
         out.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
         for n, t in zip(depths, times[e]):
-            out.append(f'<circle cx="{x(n):.1f}" cy="{y(t):.1f}" r="3.5" fill="{colour}"/>')
+            inside = "white" if is_repeated(d, n) else colour
+            out.append(
+                f'<circle cx="{x(n):.1f}" cy="{y(t):.1f}" r="3.5" fill="{inside}" stroke="{colour}"/>')
         text(width - 24, y(times[e][-1]) - 9, "end", colour, e)
     text(left, 18, "start", "#222", f"Milliseconds per decoded token, {d['model']}, 2 threads")
-    text((left + width - 20) / 2, height - 10, "middle", "#444", "position in the conversation")
+    axis = "position in the conversation"
+    if is_repeated(d, max(depths)):
+        axis += "; hollow: the cache repeated up to there"
+    text((left + width - 20) / 2, height - 10, "middle", "#444", axis)
     out.append("</svg>")
     path.write_text("\n".join(out) + "\n")
 
@@ -467,10 +521,10 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--output", default="results.json")
     parser.add_argument("--only", help="of the table: this model")
-    parser.add_argument("--deepest", type=int, default=32768)
+    parser.add_argument("--deepest", type=int, default=131072, help="of the depths: none beyond this")
+    parser.add_argument("--fed", type=int, default=4096, help="depths up to this are fed with text")
     parser.add_argument("--threads", type=int, action="append", help="of the table: these alone")
     parser.add_argument("--patience", type=int, default=4, help="tries to run undisturbed")
-    parser.add_argument("--pause", action="store_true")
     parser.add_argument("--report", action="store_true", help="only print the file")
     options = parser.parse_args()
     if unknown := [s for s in options.sections if s not in SECTIONS]:

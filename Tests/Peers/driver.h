@@ -6,9 +6,10 @@
  *   prefill:P     a prompt of P tokens up to the choice of the first token
  *   rows:K:R      R passes over K further tokens of one text, no logits asked for
  *   together:N    N tokens of every session, all in one pass; with sessions=1 the rate of one alone
- *   fill:P        text up to position P, not counted
- *   depth:P:N     the same, then N tokens, which are counted; positions must grow
- *   wait          prints "waiting" and goes on when a line comes in
+ *   fill:P        text up to position P; positions must grow
+ *   depth:P:N     the same, not counted, then N tokens
+ *   deepen:P      no text: the state is saved, its cache repeated up to position P, and restored
+ *   -             what comes in from here on, a word a line
  *
  * Prompts are ordinary token ids, the same for both engines. The first line of output says that the
  * engine is ready, and each work prints one more, all of them JSON; private memory is read after each. */
@@ -70,11 +71,57 @@ static void print_rate(const char *work, int tokens, double seconds) {
   print_memory();
 }
 
-static void wait_for_line(void) {
-  puts("{\"work\": \"waiting\"}");
-  fflush(stdout);
-  int c;
-  while ((c = getchar()) != EOF && c != '\n') continue;
+/* The same of a generation, with the tokens that came. */
+static void print_tokens(const char *work, const int32_t *ids, int tokens, double seconds) {
+  printf("{\"work\": \"%s\", \"tokens\": %d, \"seconds\": %.6f, \"ids\": [", work, tokens, seconds);
+  for (int i = 0; i < tokens; i++) printf("%s%d", i ? ", " : "", ids[i]);
+  printf("]");
+  print_memory();
+}
+
+/* ---- Deepening: a saved state, copied piece by piece into a larger one ---- */
+
+struct deepening {
+  const char *from;
+  char *to;
+  const char *end; /* of what is copied from */
+  int position, wanted;
+};
+
+/* `from` and `to` go on by `bytes`, copied as they are. */
+static void keep(struct deepening *d, size_t bytes) {
+  if (bytes > (size_t)(d->end - d->from)) die("deepen: the saved state ends too early");
+  memcpy(d->to, d->from, bytes);
+  d->from += bytes;
+  d->to += bytes;
+}
+
+/* A row for each position: those of position i are those of i modulo the positions that there are. */
+static void repeat(struct deepening *d, size_t row) {
+  size_t bytes = row * (size_t)d->position, all = row * (size_t)d->wanted;
+  if (bytes > (size_t)(d->end - d->from)) die("deepen: the saved state ends too early");
+  for (size_t done = 0; done < all; done += bytes)
+    memcpy(d->to + done, d->from, all - done < bytes ? all - done : bytes);
+  d->from += bytes;
+  d->to += all;
+}
+
+static uint32_t word_at(const char *bytes) {
+  uint32_t w;
+  memcpy(&w, bytes, sizeof w);
+  return w;
+}
+
+static uint64_t long_at(const char *bytes) {
+  uint64_t w;
+  memcpy(&w, bytes, sizeof w);
+  return w;
+}
+
+static void *allocate(size_t bytes) {
+  void *p = malloc(bytes);
+  if (!p) die("no memory for a saved state");
+  return p;
 }
 
 static int take_option(const char *word) {
@@ -97,17 +144,25 @@ static void choose_clock(int threads) {
 /* The engine's side. */
 static void engine_run(const char *word, const char *kind, int a, int b);
 
+static void run_word(const char *word) {
+  char kind[32];
+  int a = 0, b = 0;
+  if (sscanf(word, "%31[a-z]:%d:%d", kind, &a, &b) < 2 || a < 1) die("cannot read the work");
+  engine_run(word, kind, a, b);
+}
+
 static void run_words(int argc, char **argv, int from) {
+  char line[64];
   for (int i = from; i < argc; i++) {
-    char kind[32];
-    int a = 0, b = 0;
     if (take_option(argv[i])) continue;
-    if (!strcmp(argv[i], "wait")) {
-      wait_for_line();
+    if (strcmp(argv[i], "-")) {
+      run_word(argv[i]);
       continue;
     }
-    if (sscanf(argv[i], "%31[a-z]:%d:%d", kind, &a, &b) < 2 || a < 1) die("cannot read the work");
-    engine_run(argv[i], kind, a, b);
+    while (fgets(line, sizeof line, stdin)) {
+      line[strcspn(line, "\n")] = 0;
+      run_word(line);
+    }
   }
 }
 

@@ -22,9 +22,10 @@ static void feed(lintel_session *s, int from, int count) {
   free(ids);
 }
 
-/* When the first and the last token of a generation came. */
+/* When the first and the last token of a generation came, and which they were, if that is asked for. */
 struct times {
   double first, last;
+  int32_t *ids;
 };
 
 static int32_t on_event(void *user, const lintel_event *e) {
@@ -32,6 +33,7 @@ static int32_t on_event(void *user, const lintel_event *e) {
   if (e->kind != LINTEL_EVENT_TOKEN) return LINTEL_CONTINUE;
   t->last = now();
   if (e->index == 0) t->first = t->last;
+  if (t->ids) t->ids[e->index] = e->token;
   return LINTEL_CONTINUE;
 }
 
@@ -42,8 +44,9 @@ static lintel_generate_options greedy(int tokens) {
   return o;
 }
 
-static struct times generate(lintel_session *s, int tokens) {
-  struct times t = {0, 0};
+/* The tokens go to `ids`, unless that is NULL. */
+static struct times generate(lintel_session *s, int tokens, int32_t *ids) {
+  struct times t = {0, 0, ids};
   lintel_generate_options o = greedy(tokens);
   ok(lintel_session_generate(s, &o, on_event, &t, NULL, &error));
   return t;
@@ -54,7 +57,7 @@ static void read_all(lintel_session *s) {
 }
 
 static void together(const char *word, int tokens) {
-  struct times t[8];
+  struct times t[8] = {0};
   lintel_status statuses[8];
   lintel_generate_options o = greedy(tokens + 1);
   double last = 0;
@@ -73,12 +76,93 @@ static void together(const char *word, int tokens) {
 }
 
 static void fill(lintel_session *s, int position) {
-  double start = now();
   if (position <= filled) return;
   feed(s, filled, position - filled);
   read_all(s);
-  fprintf(stderr, "lintel: %d to %d in %.1f s\n", filled, position, now() - start);
   filled = position;
+}
+
+static int position(lintel_session *s) {
+  lintel_position p = {0};
+  p.struct_size = sizeof p;
+  ok(lintel_session_position(s, &p));
+  return (int)(p.tokens + p.pending_tokens);
+}
+
+/* XXH64 with seed 0: what a snapshot ends with. */
+static uint64_t checksum(const char *bytes, size_t count) {
+  const uint64_t p1 = 0x9E3779B185EBCA87, p2 = 0xC2B2AE3D27D4EB4F, p3 = 0x165667B19E3779F9;
+  const uint64_t p4 = 0x85EBCA77C2B2AE63, p5 = 0x27D4EB2F165667C5;
+#define TURN(x, n) ((x) << (n) | (x) >> (64 - (n)))
+#define LANE(state, x) (TURN((state) + (x) * p2, 31) * p1)
+  const char *end = bytes + count;
+  uint64_t v[4] = {p1 + p2, p2, 0, 0 - p1}, h = p5;
+  if (count >= 32) {
+    for (; end - bytes >= 32; bytes += 32)
+      for (int i = 0; i < 4; i++) v[i] = LANE(v[i], long_at(bytes + 8 * i));
+    h = TURN(v[0], 1) + TURN(v[1], 7) + TURN(v[2], 12) + TURN(v[3], 18);
+    for (int i = 0; i < 4; i++) h = (h ^ LANE((uint64_t)0, v[i])) * p1 + p4;
+  }
+  h += count;
+  for (; end - bytes >= 8; bytes += 8) {
+    h ^= LANE((uint64_t)0, long_at(bytes));
+    h = TURN(h, 27) * p1 + p4;
+  }
+  for (; end - bytes >= 4; bytes += 4) {
+    h ^= word_at(bytes) * p1;
+    h = TURN(h, 23) * p2 + p3;
+  }
+  for (; bytes < end; bytes++) {
+    h ^= (unsigned char)*bytes * p5;
+    h = TURN(h, 11) * p1;
+  }
+#undef LANE
+#undef TURN
+  h = (h ^ h >> 33) * p2;
+  h = (h ^ h >> 29) * p3;
+  return h ^ h >> 32;
+}
+
+/* The layout is that of Sources/Session/SnapshotHeader.swift. */
+static void deepen(lintel_session *s, int wanted) {
+  enum { VERSION = 1, HEADER = 256, CHECKSUM = 8 };
+  lintel_model_info info = {0};
+  info.struct_size = sizeof info;
+  ok(lintel_model_get_info(model, &info));
+  uint32_t layers = info.attention_layers;
+  if (layers < 1) die("deepen: the model has no attention cache");
+  read_all(s);
+  filled = position(s);
+  if (filled < 1 || wanted < filled) die("deepen: needs text, and a position not before its end");
+  uint64_t size = 0;
+  ok(lintel_session_snapshot_bytes(s, &size));
+  char *saved = allocate(size);
+  ok(lintel_session_save(s, saved, size, NULL, &error));
+  uint64_t row = long_at(saved + 48) / layers;
+  if (word_at(saved + 8) != VERSION || row * layers != long_at(saved + 48))
+    die("deepen: a snapshot of a format that is not known here");
+  if (word_at(saved + 60) != (uint32_t)filled || word_at(saved + 64) != (uint32_t)filled)
+    die("deepen: text is left to read");
+
+  uint64_t whole = size + (uint64_t)(wanted - filled) * (sizeof(int32_t) + row * layers);
+  uint32_t count = (uint32_t)wanted;
+  char *deep = allocate(whole);
+  struct deepening d = {saved, deep, saved + size, filled, wanted};
+  keep(&d, HEADER);
+  memcpy(deep + 16, &whole, sizeof whole);
+  memcpy(deep + 60, &count, sizeof count);
+  memcpy(deep + 64, &count, sizeof count);
+  repeat(&d, sizeof(int32_t));
+  keep(&d, 4 * (long_at(saved + 32) + long_at(saved + 40))); /* recurrent, history */
+  for (uint32_t i = 0; i < layers; i++) repeat(&d, row);
+  keep(&d, (size_t)(d.end - d.from) - CHECKSUM); /* logits */
+  uint64_t sum = checksum(deep, whole - CHECKSUM);
+  if (wanted == filled && sum != long_at(d.from)) die("deepen: the checksum is not that of the engine");
+  memcpy(d.to, &sum, sizeof sum);
+  free(saved);
+  ok(lintel_session_restore(s, deep, whole, &error));
+  free(deep);
+  filled = wanted;
 }
 
 static void engine_run(const char *word, const char *kind, int a, int b) {
@@ -86,13 +170,13 @@ static void engine_run(const char *word, const char *kind, int a, int b) {
   if (!strcmp(kind, "decode")) {
     ok(lintel_session_reset(s, &error));
     feed(s, 0, a);
-    struct times t = generate(s, b + 1);
+    struct times t = generate(s, b + 1, NULL);
     print_rate(word, b, t.last - t.first);
   } else if (!strcmp(kind, "prefill")) {
     ok(lintel_session_reset(s, &error));
     feed(s, 0, a);
     double start = now();
-    struct times t = generate(s, 1);
+    struct times t = generate(s, 1, NULL);
     print_rate(word, a, t.first - start);
   } else if (!strcmp(kind, "rows")) {
     ok(lintel_session_reset(s, &error));
@@ -107,15 +191,21 @@ static void engine_run(const char *word, const char *kind, int a, int b) {
   } else if (!strcmp(kind, "together")) {
     together(word, a);
   } else if (!strcmp(kind, "fill")) {
+    int before = filled;
+    double start = now();
     fill(s, a);
+    print_rate(word, filled - before, now() - start);
   } else if (!strcmp(kind, "depth")) {
     fill(s, a);
-    struct times t = generate(s, b + 1);
-    print_rate(word, b, t.last - t.first);
-    lintel_position p = {0};
-    p.struct_size = sizeof p;
-    ok(lintel_session_position(s, &p));
-    filled = (int)(p.tokens + p.pending_tokens);
+    int32_t *ids = allocate((size_t)(b + 1) * sizeof *ids);
+    struct times t = generate(s, b + 1, ids);
+    print_tokens(word, ids + 1, b, t.last - t.first);
+    free(ids);
+    filled = position(s);
+  } else if (!strcmp(kind, "deepen")) {
+    double start = now();
+    deepen(s, a);
+    print_rate(word, a, now() - start);
   } else {
     die("no such work");
   }

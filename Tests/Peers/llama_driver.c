@@ -44,13 +44,14 @@ static int32_t likeliest(int output) {
   return at;
 }
 
-/* N tokens after `token`, greedily; the time that they take. */
-static double generate(int32_t token, int position, int count) {
+/* N tokens after `token`, greedily; the time that they take. They go to `ids`, unless that is NULL. */
+static double generate(int32_t token, int position, int count, int32_t *ids) {
   double start = now();
   for (int i = 0; i < count; i++) {
     add(token, position + i, 0, 1);
     decode();
     token = likeliest(-1);
+    if (ids) ids[i] = token;
   }
   return now() - start;
 }
@@ -74,18 +75,65 @@ static void together(const char *word, int tokens) {
 }
 
 static void fill(int position) {
-  double start = now();
   if (position <= filled) return;
   read_prompt(0, filled, filled, position - filled, 1);
-  fprintf(stderr, "llama.cpp: %d to %d in %.1f s\n", filled, position, now() - start);
   filled = position;
+}
+
+/* A sequence's state: a magic number and a zero; then the attention cache,
+ *
+ *     streams u32 (1) | cells u32 | of each cell: position i32, sequences u32 (1), sequence i32
+ *     | values transposed u32 | layers u32 | of each layer: type i32, bytes of a row u64, rows
+ *
+ * where a latent cache has keys alone; then the recurrent states:
+ *
+ *     cells u32 (1) | position i32 | sequences u32 (0) | what does not depend on the position */
+static void deepen(int wanted) {
+  if (filled < 1 || wanted < filled) die("deepen: needs text, and a position not before its end");
+  size_t size = llama_state_seq_get_size(context, 0);
+  char *saved = allocate(size);
+  if (llama_state_seq_get_data(context, (uint8_t *)saved, size, 0) != size)
+    die("deepen: llama.cpp cannot save its state");
+  size_t cells = 16, layers = cells + 12 * (size_t)filled + 4, first = layers + 4;
+  if (size < first + 12 || word_at(saved + 8) != 1 || word_at(saved + 12) != (uint32_t)filled)
+    die("deepen: llama.cpp's state does not begin as is known here");
+  uint32_t layer_count = word_at(saved + layers), count = (uint32_t)wanted;
+  uint64_t row = long_at(saved + first + 4);
+
+  size_t whole = size + (size_t)(wanted - filled) * (12 + layer_count * row);
+  char *deep = allocate(whole);
+  struct deepening d = {saved, deep, saved + size, filled, wanted};
+  keep(&d, cells);
+  memcpy(deep + cells - 4, &count, sizeof count);
+  repeat(&d, 12);
+  for (int32_t i = 0; i < wanted; i++) memcpy(deep + cells + 12 * (size_t)i, &i, sizeof i);
+  keep(&d, 8);
+  for (uint32_t i = 0; i < layer_count; i++) {
+    keep(&d, 12);
+    if (long_at(d.from - 8) != row) die("deepen: llama.cpp's layers have rows of several sizes");
+    repeat(&d, row);
+  }
+  keep(&d, 12);
+  if (word_at(d.from - 12) != 1 || word_at(d.from - 8) != (uint32_t)filled - 1 || word_at(d.from - 4))
+    die("deepen: llama.cpp's state does not go on as is known here");
+  count--;
+  memcpy(d.to - 8, &count, sizeof count);
+  keep(&d, (size_t)(d.end - d.from));
+  if (d.to != deep + whole || (wanted == filled && memcmp(saved, deep, size)))
+    die("deepen: the deeper state is not what it should be");
+  free(saved);
+  clear();
+  if (llama_state_seq_set_data(context, (const uint8_t *)deep, whole, 0) != whole)
+    die("deepen: llama.cpp refuses the deeper state");
+  free(deep);
+  filled = wanted;
 }
 
 static void engine_run(const char *word, const char *kind, int a, int b) {
   if (!strcmp(kind, "decode")) {
     clear();
     read_prompt(0, 0, 0, a, 1);
-    print_rate(word, b, generate(likeliest(-1), a, b));
+    print_rate(word, b, generate(likeliest(-1), a, b, NULL));
   } else if (!strcmp(kind, "prefill")) {
     clear();
     double start = now();
@@ -101,11 +149,21 @@ static void engine_run(const char *word, const char *kind, int a, int b) {
   } else if (!strcmp(kind, "together")) {
     together(word, a);
   } else if (!strcmp(kind, "fill")) {
+    int before = filled;
+    double start = now();
     fill(a);
+    print_rate(word, filled - before, now() - start);
   } else if (!strcmp(kind, "depth")) {
     fill(a);
-    print_rate(word, b, generate(likeliest(-1), filled, b));
+    int32_t *ids = allocate((size_t)b * sizeof *ids);
+    double seconds = generate(likeliest(-1), filled, b, ids);
+    print_tokens(word, ids, b, seconds);
+    free(ids);
     filled += b;
+  } else if (!strcmp(kind, "deepen")) {
+    double start = now();
+    deepen(a);
+    print_rate(word, a, now() - start);
   } else {
     die("no such work");
   }
