@@ -198,7 +198,9 @@ def table_text(rows, heading=True):
             fails = ratio < bars[k] if k < 2 else ratio > bars[k]
             mark = " **misses %g**" % bars[k] if fails else ""
             cells.append(f"{ours:.4g} / {theirs:.4g} = {ratio:.3g}x{mark}")
-        lines.append(f"| {row['model']} | {row['threads']} | {row.get('gb_per_s', 0):.1f} | " + " | ".join(cells) + " |")
+        # Older files do not have it.
+        reads = f"{row['gb_per_s']:.1f}" if "gb_per_s" in row else "-"
+        lines.append(f"| {row['model']} | {row['threads']} | {reads} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
