@@ -179,6 +179,15 @@ LT_INLINE lt_stream lt_stream_over(
   return s;
 }
 
+/* Asks for the beginning of what is left, as much as fits into the miss buffers several times. */
+LT_INLINE void lt_stream_rest(lt_stream *_Nonnull s) {
+  for (int i = 0; i < 256; i++) {
+    const uint8_t *p = lt_cursor_take(&s->far, 64);
+    if (!p) break;
+    lt_prefetch(p);
+  }
+}
+
 /* Gives a panel of `bytes` its places to ask for; at the end of the stream it keeps its own. */
 LT_INLINE void lt_stream_take(lt_stream *_Nonnull s, int64_t bytes, lt_panel *_Nonnull panel) {
   const uint8_t *far = lt_cursor_take(&s->far, bytes);
@@ -247,6 +256,7 @@ LT_INLINE lt_floats lt_load_floats(const void *p) {
 }
 LT_INLINE void lt_store_floats(void *p, lt_floats v) { memcpy(p, &v, sizeof v); }
 LT_INLINE lt_floats lt_to_floats(lt_lanes a) { return __builtin_convertvector(a, lt_floats); }
+LT_INLINE lt_floats lt_all_floats(float x) { return (lt_floats){0} + x; }
 LT_INLINE lt_floats lt_multiply(lt_floats a, lt_floats b) { return a * b; }
 LT_INLINE lt_floats lt_plus(lt_floats a, lt_floats b) { return a + b; }
 /* a * b + c, rounded once. */
@@ -273,6 +283,28 @@ LT_INLINE float lt_sum_floats(lt_floats a) {
          __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15);
   f4 c = __builtin_shufflevector(b, b, 0, 1, 2, 3) + __builtin_shufflevector(b, b, 4, 5, 6, 7);
   return (c[0] + c[2]) + (c[1] + c[3]);
+}
+
+/* The sums of sixteen vectors, at any address, each in the order of lt_sum_floats. */
+LT_INLINE lt_floats lt_sums_of_16(const void *sums) {
+  lt_floats s[16];
+  memcpy(s, sums, sizeof s);
+  lt_floats fours[4];
+  for (int i = 0; i < 4; i++) {
+#define LT_HALVES(a, b)                                                                        \
+  (__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +     \
+   __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    lt_floats ab = LT_HALVES(s[i], s[4 + i]), cd = LT_HALVES(s[8 + i], s[12 + i]);
+    fours[i] =
+        __builtin_shufflevector(ab, cd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+        __builtin_shufflevector(ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  }
+#define LT_TWO_OF_FOUR(a, b)                                                                   \
+  (__builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +   \
+   __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+  lt_floats ab = LT_TWO_OF_FOUR(fours[0], fours[1]), cd = LT_TWO_OF_FOUR(fours[2], fours[3]);
+  return __builtin_shufflevector(ab, cd, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
+         __builtin_shufflevector(ab, cd, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
 }
 
 typedef uint16_t lt_u16x16 __attribute__((vector_size(32)));

@@ -211,18 +211,27 @@ LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int3
 
 #endif
 
-/* Columns 0 ... 31 in `a` and `b`: their dot product with q. */
-LT_INLINE lt_lanes lt_dot32_u4(lt_columns a, lt_columns b, const int8_t *q) {
-#if defined(LT_AVX2)
-  lt_pieces u = {a}, v = {b};
+/* start + the dot product of columns 0 ... 15 in the low halves of `w`, 16 ... 31 in the high ones. */
+LT_INLINE lt_lanes lt_dot32_packed4(int32_t start, lt_columns w, const int8_t *q) {
+  lt_columns a = w & 0x0F0F0F0F;
+#if defined(LT_VNNI)
+  /* Unsigned bytes may be 16 times too large: one shift of the sum instead of four of the weights.
+   * Apart from the low halves, so that neither waits for the other. */
+  lt_lanes high = lt_dot16((lt_lanes){0}, w & (int32_t)0xF0F0F0F0, q + 16);
+  return lt_dot16((lt_lanes){0} + start, a, q) + (high >> 4);
+#elif defined(LT_AVX2)
+  lt_pieces u = {a}, v = {lt_columns_right(w, 4) & 0x0F0F0F0F};
   __m256i one = _mm256_set1_epi16(1);
   lt_halves r;
   r.h[0] = lt_u4_h(&u, &v, 0, q, one), r.h[1] = lt_u4_h(&u, &v, 1, q, one);
-  return r.v;
+  return r.v + start;
 #else
-  return lt_dot16(lt_dot16((lt_lanes){0}, a, q), b, q + 16);
+  lt_lanes low = lt_dot16((lt_lanes){0} + start, a, q);
+  return lt_dot16(low, lt_columns_right(w, 4) & 0x0F0F0F0F, q + 16);
 #endif
 }
+
+/* Columns 0 ... 31 in `a` and `b`: their dot product with q. */
 LT_INLINE lt_lanes lt_dot32_u5(lt_columns a, lt_columns b, const int8_t *q) {
 #if defined(LT_AVX2)
   lt_pieces u = {a}, v = {b};

@@ -38,6 +38,12 @@ LT_INLINE lt_octo lt_load32(const uint8_t *p) {
 #define LT_LOW2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
 #define LT_HIGH2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
 
+LT_INLINE int16_t lt_short(const uint8_t *p) {
+  int16_t x;
+  memcpy(&x, p, 2);
+  return x;
+}
+
 LT_INLINE lt_lanes lt_row_of_groups(lt_panel p, ptrdiff_t at) {
   lt_octo lo = __builtin_shufflevector(lt_load16(p.group0 + at), lt_load16(p.group1 + at), 0, 1, 2,
                                        3, 4, 5, 6, 7);
@@ -55,28 +61,32 @@ LT_INLINE lt_columns lt_rows16(lt_panel p, ptrdiff_t offset) {
   return lt_join(t0, t1, t2, t3);
 }
 
+/* The 16-bit word at `at` of sixteen rows, as half precision numbers. `at + 16` bytes of a row are
+ * there. Words cost fewer shuffles than a transposition of all sixteen bytes. */
+LT_INLINE lt_floats lt_half_of_rows(lt_panel p, ptrdiff_t at) {
+#if defined(LT_VNNI)
+#define LT_W(g, i) lt_short(p.group##g + at + i * p.stride)
+  __m128i a = _mm_setr_epi16(LT_W(0, 0), LT_W(0, 1), LT_W(0, 2), LT_W(0, 3), LT_W(1, 0), LT_W(1, 1),
+                             LT_W(1, 2), LT_W(1, 3));
+  __m128i b = _mm_setr_epi16(LT_W(2, 0), LT_W(2, 1), LT_W(2, 2), LT_W(2, 3), LT_W(3, 0), LT_W(3, 1),
+                             LT_W(3, 2), LT_W(3, 3));
+  return (lt_floats)_mm512_cvtph_ps(_mm256_set_m128i(b, a));
+#else
+  return lt_half_low(lt_part0(lt_rows16(p, at)));
+#endif
+}
+
 LT_INLINE lt_lanes lt_pair_of_groups(const uint8_t *a, const uint8_t *b, ptrdiff_t at) {
   return __builtin_shufflevector(lt_load32(a + at), lt_load32(b + at), LT_16(LT_I));
 }
-/* Bytes offset ..< offset + 32 of sixteen rows; `low` gets the first sixteen bytes' columns. */
-LT_INLINE void lt_rows32(lt_panel p, ptrdiff_t offset, void *low, void *high) {
-  lt_lanes even[4], odd[4];
-  {
-    lt_lanes a = lt_pair_of_groups(p.group0, p.group1, offset);
-    lt_lanes b = lt_pair_of_groups(p.group0, p.group1, offset + p.stride);
-    lt_lanes c = lt_pair_of_groups(p.group0, p.group1, offset + 2 * p.stride);
-    lt_lanes d = lt_pair_of_groups(p.group0, p.group1, offset + 3 * p.stride);
-    LT_TRANSPOSE(a, b, c, d)
-    even[0] = t0, even[1] = t1, even[2] = t2, even[3] = t3;
-  }
-  {
-    lt_lanes a = lt_pair_of_groups(p.group2, p.group3, offset);
-    lt_lanes b = lt_pair_of_groups(p.group2, p.group3, offset + p.stride);
-    lt_lanes c = lt_pair_of_groups(p.group2, p.group3, offset + 2 * p.stride);
-    lt_lanes d = lt_pair_of_groups(p.group2, p.group3, offset + 3 * p.stride);
-    LT_TRANSPOSE(a, b, c, d)
-    odd[0] = t0, odd[1] = t1, odd[2] = t2, odd[3] = t3;
-  }
+/* Lanes a, b, c, d with bytes offset ..< offset + 32 of rows 0, 1, 2, 3 of two groups. */
+#define LT_PAIRS(g, h, offset)                                                                 \
+  lt_lanes a = lt_pair_of_groups(g, h, offset);                                                \
+  lt_lanes b = lt_pair_of_groups(g, h, offset + p.stride);                                     \
+  lt_lanes c = lt_pair_of_groups(g, h, offset + 2 * p.stride);                                 \
+  lt_lanes d = lt_pair_of_groups(g, h, offset + 3 * p.stride);
+/* The first, or the last, sixteen bytes' columns of sixteen rows: `even` has groups 0 and 1, transposed
+ * in quarters, `odd` 2 and 3. */
 #define LT_Q02 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
 #define LT_Q13 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
 #define LT_CROSS(q)                                                                            \
@@ -84,6 +94,19 @@ LT_INLINE void lt_rows32(lt_panel p, ptrdiff_t offset, void *low, void *high) {
           __builtin_shufflevector(even[1], odd[1], q),                                         \
           __builtin_shufflevector(even[2], odd[2], q),                                         \
           __builtin_shufflevector(even[3], odd[3], q))
+/* Bytes offset ..< offset + 32 of sixteen rows; `low` gets the first sixteen bytes' columns. */
+LT_INLINE void lt_rows32(lt_panel p, ptrdiff_t offset, void *low, void *high) {
+  lt_lanes even[4], odd[4];
+  {
+    LT_PAIRS(p.group0, p.group1, offset)
+    LT_TRANSPOSE(a, b, c, d)
+    even[0] = t0, even[1] = t1, even[2] = t2, even[3] = t3;
+  }
+  {
+    LT_PAIRS(p.group2, p.group3, offset)
+    LT_TRANSPOSE(a, b, c, d)
+    odd[0] = t0, odd[1] = t1, odd[2] = t2, odd[3] = t3;
+  }
   lt_columns l = LT_CROSS(LT_Q02), h = LT_CROSS(LT_Q13);
   memcpy(low, &l, sizeof l);
   memcpy(high, &h, sizeof h);

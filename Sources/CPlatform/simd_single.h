@@ -1,10 +1,9 @@
-/* One activation row: whole blocks of sixteen weight rows, each row on its own along its columns.
- * Included by simd.h only.
+/* One activation row: whole blocks of sixteen weight rows. Included by simd.h only.
  *
- * With several activation rows the transposition of a panel pays, because a block is unpacked once
- * for all of them. With one it is most of the work: here a row's bytes are multiplied where they
- * lie, and only the sums of the sixteen rows are transposed, sixteen vectors into one. All sums are
- * exact integers, so the results are those of the panel kernels. */
+ * All sums are exact integers, so the results are those of the panel kernels. What differs is that
+ * nothing is kept for further activation rows, and that the requests for later weights are dealt out
+ * evenly: from memory the best that a core can do is to have its miss buffers full and never overfull,
+ * and nine requests in a row lose some of them. */
 #ifndef LINTEL_SIMD_SINGLE_H
 #define LINTEL_SIMD_SINGLE_H
 
@@ -19,6 +18,17 @@ LT_INLINE int32_t lt_has_single(void) {
 
 #if defined(LT_VNNI)
 
+/* Asks for share `part` of `parts` of the bytes of a later block. */
+LT_INLINE void lt_prefetch_part(lt_panel p, int block_bytes, int part, int parts) {
+  /* rounded up: a block may start within a line */
+  int lines = (16 * block_bytes + 63) / 64;
+#pragma clang loop unroll(full)
+  for (int i = lines * part / parts; i < lines * (part + 1) / parts; i++) {
+    lt_prefetch(p.ahead + 64 * i);
+    lt_prefetch_near(p.next + 64 * i);
+  }
+}
+
 /* Lanes of two rows, halved: a's at even, b's at odd places of every quarter. */
 LT_INLINE __m512i lt_merge1(__m512i a, __m512i b) {
   return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -31,21 +41,6 @@ LT_INLINE __m512i lt_merge4(__m512i a, __m512i b) {
   return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
 }
 
-LT_INLINE int16_t lt_short(const uint8_t *p) {
-  int16_t x;
-  memcpy(&x, p, 2);
-  return x;
-}
-/* The 16-bit word at `at` of sixteen rows, as half precision numbers. */
-LT_INLINE lt_floats lt_half_of_rows(lt_panel p, ptrdiff_t at) {
-#define LT_W(g, i) lt_short(p.group##g + at + i * p.stride)
-  __m128i a = _mm_setr_epi16(LT_W(0, 0), LT_W(0, 1), LT_W(0, 2), LT_W(0, 3), LT_W(1, 0), LT_W(1, 1),
-                             LT_W(1, 2), LT_W(1, 3));
-  __m128i b = _mm_setr_epi16(LT_W(2, 0), LT_W(2, 1), LT_W(2, 2), LT_W(2, 3), LT_W(3, 0), LT_W(3, 1),
-                             LT_W(3, 2), LT_W(3, 3));
-  return (lt_floats)_mm512_cvtph_ps(_mm256_set_m128i(b, a));
-}
-
 /* acc + the products of 16-bit words, added in pairs. The compiler would part this instruction into
  * a multiplication and an addition. */
 LT_INLINE __m512i lt_add_words(__m512i acc, __m512i a, __m512i b) {
@@ -53,7 +48,11 @@ LT_INLINE __m512i lt_add_words(__m512i acc, __m512i a, __m512i b) {
   return acc;
 }
 
-/* ---- Q6_K ---- */
+/* ---- Q6_K ----
+ *
+ * With several activation rows the transposition of a panel pays, because a block is unpacked once
+ * for all of them. With one it is most of the work: here a row's bytes are multiplied where they
+ * lie, and only the sums of the sixteen rows are transposed, sixteen vectors into one. */
 
 typedef struct {
   __m512i x0, x1, x2, x3;     /* 256 activations */
@@ -106,14 +105,9 @@ LT_INLINE lt_lanes lt_single_q6_k(lt_panel p, const int8_t *q, const int16_t *su
   c.sums = _mm512_sub_epi16(_mm512_setzero_si512(), _mm512_slli_epi16(sums, 4));
   const uint8_t *groups[4] = {p.group0, p.group1, p.group2, p.group3};
   __m512i fours[4], pairs[2], rows[2];
-  /* of the block's bytes, rounded up: a block may start within a line */
-  const int lines = (16 * 210 + 63) / 64;
 #pragma clang loop unroll(full)
   for (int r = 0; r < 16; r++) {
-    for (int i = lines * r / 16; i < lines * (r + 1) / 16; i++) {
-      lt_prefetch(p.ahead + 64 * i);
-      lt_prefetch_near(p.next + 64 * i);
-    }
+    lt_prefetch_part(p, 210, r, 16);
     rows[r & 1] = lt_q6_k_row(groups[r / 4] + (r & 3) * p.stride, &c);
     if (r & 1) pairs[(r >> 1) & 1] = lt_merge1(rows[0], rows[1]);
     if ((r & 3) == 3) fours[r / 4] = lt_merge2(pairs[0], pairs[1]);
@@ -121,14 +115,54 @@ LT_INLINE lt_lanes lt_single_q6_k(lt_panel p, const int8_t *q, const int16_t *su
   return (lt_lanes)lt_merge4(lt_merge4(fours[0], fours[1]), lt_merge4(fours[2], fours[3]));
 }
 
+/* ---- Q4_K ---- */
+
+/* 16 times the integers of a block of sixteen rows times the activations `q`; `scales03` and `scales47`
+ * have the scales of the sub-blocks in their bytes. Halves of bytes stay in their places, so that no
+ * vector of weights is shifted: the high ones count 16 times, and the scales of the others do. */
+LT_INLINE lt_lanes lt_single_q4_k_16(lt_panel p, const int8_t *q, lt_lanes scales03,
+                                     lt_lanes scales47) {
+  lt_lanes sum = lt_zero();
+#pragma clang loop unroll(full)
+  for (int part = 0; part < 4; part++) {
+    const int8_t *x = q + 64 * part;
+    lt_lanes even[4], odd[4], scales = part < 2 ? scales03 : scales47;
+    {
+      LT_PAIRS(p.group0, p.group1, 16 + 32 * part)
+      LT_TRANSPOSE(a, b, c, d)
+      even[0] = t0, even[1] = t1, even[2] = t2, even[3] = t3;
+    }
+    lt_prefetch_part(p, 144, 4 * part, 16);
+    {
+      LT_PAIRS(p.group2, p.group3, 16 + 32 * part)
+      LT_TRANSPOSE(a, b, c, d)
+      odd[0] = t0, odd[1] = t1, odd[2] = t2, odd[3] = t3;
+    }
+    lt_prefetch_part(p, 144, 4 * part + 1, 16);
+    lt_columns low = LT_CROSS(LT_Q02), high = LT_CROSS(LT_Q13);
+    lt_lanes scale = (part & 1 ? lt_shift_right(scales, 12) : scales << 4) & 0xFF0;
+    sum += scale * lt_dot16(lt_dot16(lt_zero(), low & 0x0F0F0F0F, x), high & 0x0F0F0F0F, x + 16);
+    lt_prefetch_part(p, 144, 4 * part + 2, 16);
+    scale = lt_shift_right(scales, part & 1 ? 24 : 8) & 0xFF;
+    const int32_t in_place = (int32_t)0xF0F0F0F0;
+    sum += scale * lt_dot16(lt_dot16(lt_zero(), low & in_place, x + 32), high & in_place, x + 48);
+    lt_prefetch_part(p, 144, 4 * part + 3, 16);
+    /* The compiler would gather the loads of all quarters at the beginning. */
+    __asm__ volatile("" : "+v"(sum));
+  }
+  return sum;
+}
+
 #else
 
-LT_INLINE lt_floats lt_half_of_rows(lt_panel p, ptrdiff_t at) {
-  (void)p, (void)at;
-  return lt_zero_floats();
-}
 LT_INLINE lt_lanes lt_single_q6_k(lt_panel p, const int8_t *q, const int16_t *sums16) {
   (void)p, (void)q, (void)sums16;
+  return lt_zero();
+}
+
+LT_INLINE lt_lanes lt_single_q4_k_16(lt_panel p, const int8_t *q, lt_lanes scales03,
+                                     lt_lanes scales47) {
+  (void)p, (void)q, (void)scales03, (void)scales47;
   return lt_zero();
 }
 

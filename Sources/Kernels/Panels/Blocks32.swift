@@ -26,7 +26,7 @@ enum PanelQ8_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    let d = lt_half_low(lt_part0(lt_rows16(panel, 0)))
+    let d = lt_half_of_rows(panel, 0)
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, 2, &low, &high)
     low = lt_signed(low)
@@ -47,16 +47,14 @@ enum PanelQ4_0: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    let d = lt_half_low(lt_part0(lt_rows16(panel, 0)))
+    let d = lt_half_of_rows(panel, 0)
+    prefetch(panel, 0, of: 2)
     let packed = lt_rows16(panel, 2)
-    let low = lt_columns_and(packed, nibbles)
-    let high = lt_columns_and(lt_columns_right(packed, 4), nibbles)
-    prefetch(panel, 0, of: 1)
+    prefetch(panel, 1, of: 2)
     var a = 0
     while a < x.count {
       let sum = Int32(x.sums32(a, b, perBlock: 1)[0])
-      let dot = lt_dot32_u4(low, high, x.quants[a] + 32 &* b)
-      accumulate(x, a, b, d, lt_subtract(dot, lt_all(8 &* sum)))
+      accumulate(x, a, b, d, lt_dot32_packed4(-8 &* sum, packed, x.quants[a] + 32 &* b))
       a &+= 1
     }
   }
@@ -68,7 +66,7 @@ enum PanelIQ4_NL: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    let d = lt_half_low(lt_part0(lt_rows16(panel, 0)))
+    let d = lt_half_of_rows(panel, 0)
     let packed = lt_rows16(panel, 2)
     let low = lt_signed(lt_lookup_iq4nl(lt_columns_and(packed, nibbles)))
     let high = lt_signed(lt_lookup_iq4nl(lt_columns_and(lt_columns_right(packed, 4), nibbles)))

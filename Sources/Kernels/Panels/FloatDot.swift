@@ -51,6 +51,12 @@ enum FloatDot {
     let sums = raw.assumingMemoryBound(to: lt_floats.self)
     let columns = Int(job.columns), end = Int(job.row_end), rowBytes = Int(job.row_bytes)
     var o = Int(job.row_begin)
+    if count == 1 {
+      while o &+ 16 <= end {
+        sixteen(source, job, o, first, sums)
+        o &+= 16
+      }
+    }
     while o < end {
       let rows = min(4, end &- o)
       for i in 0..<(rows &* count) { sums[i] = lt_zero_floats() }
@@ -65,6 +71,27 @@ enum FloatDot {
       finish(job, o, rows, first, count, sums)
       o &+= rows
     }
+  }
+
+  /// Rows `o ..< o + 16` times one input: the sums are halved together, in as many steps as of four rows.
+  @inline(__always)
+  private static func sixteen<S: FloatSource>(
+    _ source: S.Type, _ job: lt_product, _ o: Int, _ input: Int,
+    _ sums: UnsafeMutablePointer<lt_floats>
+  ) {
+    let columns = Int(job.columns), rowBytes = Int(job.row_bytes)
+    for i in 0..<16 { sums[i] = lt_zero_floats() }
+    var r = 0
+    while r < 16 {
+      FloatTile.add(
+        source, UnsafeRawPointer(job.weights + (o &+ r) &* rowBytes), rowBytes, 4, job, input, 1, 0,
+        columns, sums + r)
+      r &+= 4
+    }
+    let y = place(job, input) + o
+    var dots = lt_sums_of_16(sums)
+    if job.adds != 0 { dots = lt_plus(lt_load_floats(y), dots) }
+    lt_store_floats(y, dots)
   }
 
   /// Quantised weights: 256 columns of four rows become floats first.

@@ -12,7 +12,8 @@ private let nibbles: Int32 = 0x0F0F_0F0F
 private let fifth: Int32 = 0x1010_1010
 
 private struct Head {
-  let d, dMinimum: lt_floats
+  var d: lt_floats
+  let dMinimum: lt_floats
   let scales: Scales6
 
   @inline(__always)
@@ -40,7 +41,14 @@ enum PanelQ4_K: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    let head = Head(panel)
+    var head = Head(panel)
+    if lt_has_single() != 0 && x.count == 1 {
+      head.d = lt_multiply(head.d, lt_all_floats(0.0625))
+      x.integers[0] = lt_single_q4_k_16(
+        panel, x.quants[0] + 256 &* b, head.scales.scales03, head.scales.scales47)
+      head.finish(b, x)
+      return
+    }
     pair(panel, b, x, 0, head.scales.scales03, 0)
     pair(panel, b, x, 1, head.scales.scales03, 16)
     pair(panel, b, x, 2, head.scales.scales47, 0)
