@@ -119,7 +119,7 @@ package struct AttentionJob: ParallelJob {
     let last = tile.ends[count - 1]
     var from = 0
     while from < last {
-      let block = blockRows(group, from, min(AttentionJob.block, last - from), part)
+      let block = blockRows(group, from, min(AttentionJob.block, last - from), part, last)
       // Queries that see equally much of the block go together; they lie in order of their rows.
       var i = 0
       while i < count {
@@ -146,7 +146,13 @@ package struct AttentionJob: ParallelJob {
     var valueStride: Int
   }
 
-  private func blockRows(_ group: Int, _ from: Int, _ count: Int, _ part: Int) -> Block {
+  /// Rows that a load waits for if they are not asked for so many rows before.
+  private static var lead: Int { 8 }
+
+  /// Rows `from ..< from + count`, of which `last` is one past the last that will be wanted.
+  private func blockRows(
+    _ group: Int, _ from: Int, _ count: Int, _ part: Int, _ last: Int
+  ) -> Block {
     let keyColumn = group * keyGroupStride
     let column = valueColumn + group * valueGroupStride
     if cache.format == .f32 {
@@ -159,10 +165,19 @@ package struct AttentionJob: ParallelJob {
     let valueStride = AttentionJob.roundUp8(valueWidth)
     let keys =
       scratch + part * AttentionJob.scratchFloats(keyWidth: keyWidth, valueWidth: valueWidth)
+    let isInKeys = column >= keyColumn && column + valueWidth <= keyColumn + keyWidth
+    func ask(_ p: Int) {
+      cache.ask(p, column: keyColumn, count: keyWidth)
+      if !isInKeys { cache.ask(p, column: column, count: valueWidth) }
+    }
+    if from == 0 {
+      for p in 0..<min(AttentionJob.lead, last) { ask(p) }
+    }
     for p in 0..<count {
+      if from + p + AttentionJob.lead < last { ask(from + p + AttentionJob.lead) }
       cache.load(from + p, column: keyColumn, count: keyWidth, into: keys + p * keyStride)
     }
-    if column >= keyColumn && column + valueWidth <= keyColumn + keyWidth {
+    if isInKeys {
       return Block(
         keys: UnsafePointer(keys), keyStride: keyStride,
         values: UnsafePointer(keys + (column - keyColumn)), valueStride: keyStride)

@@ -84,6 +84,19 @@ package struct CacheRows: BitwiseCopyable {
     lt_half(row + width + column / 16)
   }
 
+  /// Asks for what `load` will read of row p.
+  @inline(__always)
+  package func ask(_ p: Int, column: Int, count: Int) {
+    let row = start + p * rowBytes
+    var b = 0
+    while b < count + 63 {
+      lt_prefetch(row + column + min(b, count - 1))
+      b += 64
+    }
+    lt_prefetch(row + width + column / 16)
+    lt_prefetch(row + width + (column + count - 1) / 16)
+  }
+
   /// `count` elements at `column` of row p as floats; only in q8, both multiples of 32.
   package func load(_ p: Int, column: Int, count: Int, into y: Floats) {
     let row = start + p * rowBytes

@@ -177,7 +177,7 @@ package struct DeltaRuleJob: ParallelJob {
     let columns = DeltaRuleJob.columns
     let copy = ring.blocks + part * RecordRing.blockFloats(keyWidth: d)
     for j in 0..<d {
-      (copy + j * columns).update(from: state + j * shape.valueWidth, count: n)
+      (copy + j * columns).copy(from: state + j * shape.valueWidth, count: n)
     }
     let inPlace = rows - ring.recorded
     let from = inPlace > 0 ? inPlace : ring.commit - ring.lag
@@ -193,8 +193,8 @@ package struct DeltaRuleJob: ParallelJob {
     for i in 0..<count {
       let factor = scratch + i * rowFloats
       let to = ring.record(ring.position + t + i) + h * shape.recordFloats + shape.valueWidth
-      to.update(from: factor + DeltaRuleJob.block * rowFloats, count: d)
-      (to + d).update(from: factor, count: shape.isDecayPerChannel ? d : 1)
+      to.copy(from: factor + DeltaRuleJob.block * rowFloats, count: d)
+      (to + d).copy(from: factor, count: shape.isDecayPerChannel ? d : 1)
     }
   }
 

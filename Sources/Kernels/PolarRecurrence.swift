@@ -227,7 +227,7 @@ package struct PolarRecurrenceJob: ParallelJob {
     var z = state
     if isRecorded, let ring {
       z = scratch.normaliser
-      z.update(from: state, count: 2 * d)
+      z.copy(from: state, count: 2 * d)
       for p in (ring.position + firstRecord(ring))..<(ring.position + t) {
         shape.add(shape.key(ring, h, p), to: z)
       }
@@ -269,7 +269,7 @@ package struct PolarRecurrenceJob: ParallelJob {
     let copy =
       ring.blocks + part * PolarRecurrenceJob.recordBlockFloats(width: shape.width)
     for j in 0..<(2 * shape.width) {
-      (copy + j * columns).update(from: state + j * shape.width, count: n)
+      (copy + j * columns).copy(from: state + j * shape.width, count: n)
     }
     shape.replay(
       ring, h, ring.position + firstRecord(ring), ring.position + t, c, n, copy, columns)
@@ -283,8 +283,8 @@ package struct PolarRecurrenceJob: ParallelJob {
     let d = shape.width
     for i in 0..<count {
       let to = ring.record(ring.position + t + i) + h * shape.recordFloats
-      to.update(from: qkv + (t + i) * qkvStride + 2 * shape.channels + h * d, count: d)
-      (to + d).update(from: scratch.k + i * scratch.row, count: d)
+      to.copy(from: qkv + (t + i) * qkvStride + 2 * shape.channels + h * d, count: d)
+      (to + d).copy(from: scratch.k + i * scratch.row, count: d)
     }
   }
 

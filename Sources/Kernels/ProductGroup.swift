@@ -55,11 +55,14 @@ package struct ProductJob: ParallelJob {
   /// Weight rows of all entries.
   let weightRows: Int
   let panelBytes: Int
+  let foresight: Foresight.Phase
 
   package init(
     _ entries: UnsafePointer<ProductEntry>, _ count: Int, isFloat: Bool,
-    lowRank: LowRankPass = .none, draws: UnsafeMutablePointer<UInt32>? = nil
+    lowRank: LowRankPass = .none, draws: UnsafeMutablePointer<UInt32>? = nil,
+    foresight: Foresight.Phase = .none
   ) {
+    self.foresight = foresight
     self.entries = entries
     self.count = count
     self.isFloat = isFloat
@@ -85,9 +88,13 @@ package struct ProductJob: ParallelJob {
     }
   }
 
+  private func pieces(_ parts: Int) -> Pieces {
+    Pieces(cost, parts, isDrawn: draws != nil && weightRows >= Pieces.rowsMin &* parts)
+  }
+
   package func run(part: Int, parts: Int) {
-    let pieces = Pieces(
-      cost, parts, isDrawn: draws != nil && weightRows >= Pieces.rowsMin &* parts)
+    let pieces = pieces(parts)
+    foresight.learn(part, beginning(pieces, part))
     var ranges = InlineArray<48, lt_range>(repeating: lt_range())
     withUnsafeMutablePointer(to: &ranges) { ranges in
       let ranges = UnsafeMutableRawPointer(ranges).assumingMemoryBound(to: lt_range.self)
@@ -95,8 +102,8 @@ package struct ProductJob: ParallelJob {
       var piece = part
       var next = draw(pieces)
       var panel = 0
-      var foreseen = foresee(pieces, piece, ranges, 0, &panel)
-      foreseen = foresee(pieces, next, ranges, foreseen, &panel)
+      var foreseen = foresee(pieces, piece, part, ranges, 0, &panel)
+      foreseen = foresee(pieces, next, part, ranges, foreseen, &panel)
       var stream = lt_stream_over(
         ranges, Int64(foreseen), Int64(panel), Int64(panelBytes))
       withUnsafeMutablePointer(to: &stream) { stream in
@@ -111,11 +118,13 @@ package struct ProductJob: ParallelJob {
           piece = next
           if piece >= pieces.count { break }
           next = draw(pieces)
-          let more = foresee(pieces, next, ranges, foreseen, &panel) &- foreseen
+          let more = foresee(pieces, next, part, ranges, foreseen, &panel) &- foreseen
           stream.pointee.far.count += Int64(more)
           stream.pointee.near.count += Int64(more)
           foreseen &+= more
         }
+        // Kernels that ask for their weights themselves have left what comes next.
+        if panel == 0 { lt_stream_rest(stream) }
       }
     }
   }
@@ -126,13 +135,36 @@ package struct ProductJob: ParallelJob {
     return Int(lt_add_acq_rel(draws, 1))
   }
 
-  /// Appends the weights of a piece to the first `count` of `ranges`; the new count. `panel` becomes
-  /// the bytes of a panel of the very first one.
+  /// Where the first piece of a thread begins.
+  private func beginning(_ pieces: Pieces, _ part: Int) -> lt_range {
+    var first = lt_range()
+    stretch(pieces.start(part), pieces.start(part &+ 1)) { e, rows in
+      if first.start != nil { return }
+      first = lt_range(
+        start: e.matrix.row(rows.lowerBound).assumingMemoryBound(to: UInt8.self),
+        bytes: min(Int64(rows.count &* e.matrix.rowBytes), lt_lead(Int64(16 &* e.matrix.rowBytes))))
+    }
+    return first
+  }
+
+  /// Says what each thread will begin with to the phase before this one, which has yet to run.
+  package func foretell(_ phase: Foresight.Phase, parts: Int) {
+    let pieces = pieces(parts)
+    for part in 0..<parts { phase.tell(part, beginning(pieces, part)) }
+  }
+
+  /// Appends the weights of a piece to the first `count` of `ranges`, or after the last piece what the
+  /// thread will want in the next phase; the new count. `panel` becomes the bytes of a panel of the
+  /// very first one.
   private func foresee(
-    _ pieces: Pieces, _ piece: Int, _ ranges: UnsafeMutablePointer<lt_range>, _ count: Int,
-    _ panel: inout Int
+    _ pieces: Pieces, _ piece: Int, _ part: Int, _ ranges: UnsafeMutablePointer<lt_range>,
+    _ count: Int, _ panel: inout Int
   ) -> Int {
-    if piece >= pieces.count { return count }
+    if piece >= pieces.count {
+      guard let next = foresight.next(part), count < ProductJob.rangesMax else { return count }
+      ranges[count] = next
+      return count &+ 1
+    }
     var count = count
     stretch(pieces.start(piece), pieces.start(piece &+ 1)) { e, rows in
       if count < ProductJob.rangesMax && !Product.isFloat(e.matrix, isFloat) {

@@ -16,6 +16,10 @@ extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) package func store(_ v: Lanes, _ i: Int) {
     UnsafeMutableRawPointer(self + i).storeBytes(of: v, as: Lanes.self)
   }
+  /// In one move, which the library's update(from:count:) makes a call for every float of.
+  @inline(__always) package func copy(from: UnsafePointer<Float>, count: Int) {
+    UnsafeMutableRawPointer(self).copyMemory(from: from, byteCount: count &* 4)
+  }
   /// The first `count` (1 to 8) floats at `i`, zeros after them.
   @inline(__always) package func lanes(_ i: Int, count: Int) -> Lanes {
     if count >= 8 { return lanes(i) }

@@ -82,7 +82,7 @@ extension Forward {
       var input = workspace.input.view(columns: 256, firstRow: taken)
       input.columns = up.matrix.columns
       let floats = rows * input.columns
-      input.floats.base.update(from: from, count: floats)
+      input.floats.base.copy(from: from, count: floats)
       quantise(input, rows, forms(up))
       workspace.entries[count] = ProductEntry(
         up, input: input, rows: rows, output: to, outputStride: stride)

@@ -76,22 +76,21 @@ extension Forward {
       sharedUp = u
       if let own = f.sharedGate { add(own, 0, nil, rows, sharedScale, 1) }
     }
-    product(count)
-
-    input.columns = f.width
-    swiglu(gate, up, input, pairs, forms(f.down))
-    count = 0
+    var after = input
+    after.columns = f.width
+    var following = 0
     for e in 0..<f.count {
       let from = Int(workspace.expertStart[e])
       let n = Int(workspace.expertStart[e + 1]) - from
       if n == 0 { continue }
-      workspace.entries[count] = ProductEntry(
-        f.down, slice: e, input: input.view(columns: f.width, firstRow: from),
+      workspace.entries[count + following] = ProductEntry(
+        f.down, slice: e, input: after.view(columns: f.width, firstRow: from),
         owners: UnsafePointer(workspace.pairRow + from), rows: n, output: result + from * width,
         outputStride: width)
-      count += 1
+      following += 1
     }
-    product(count)
+    product(
+      routed: count, { swiglu(gate, up, after, pairs, forms(f.down)) }, following: following)
     for t in 0..<rows {
       for i in 0..<f.chosen {
         let place = Int(workspace.pairPlace[t * f.chosen + i])

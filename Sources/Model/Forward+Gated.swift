@@ -52,7 +52,7 @@ extension Forward {
         let o = attended + t * queryTotal + h * m.width
         Gate.sigmoid(o, both + t * 2 * queryTotal + (2 * h + 1) * m.width, m.width)
       }
-      (input.floats + t * queryTotal).update(from: attended + t * queryTotal, count: queryTotal)
+      (input.floats + t * queryTotal).copy(from: attended + t * queryTotal, count: queryTotal)
     }
     quantise(input, rows, forms(m.output))
     addProduct(m.output, input)

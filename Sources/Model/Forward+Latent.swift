@@ -54,7 +54,7 @@ extension Forward {
         isFloat: isFloat, lowRank: lowRank))
 
     input.columns = m.heads * m.value
-    input.floats.base.update(from: values, count: rows * input.columns)
+    input.floats.base.copy(from: values, count: rows * input.columns)
     quantise(input, rows, forms(m.output))
     addProduct(m.output, input)
   }
@@ -94,7 +94,7 @@ struct LatentQueryJob: ParallelJob {
     let width = m.cacheWidth
     for t in 0..<rows {
       let q = query + (t * m.heads + h) * keyWidth
-      (absorbed + (t * m.heads + h) * width + m.rank).update(from: q + m.nope, count: m.rope)
+      (absorbed + (t * m.heads + h) * width + m.rank).copy(from: q + m.nope, count: m.rope)
     }
     switch m.keyValue {
     case .split(let key, _):
@@ -142,7 +142,7 @@ struct LatentQueryJob: ParallelJob {
     var mine = input.view(columns: ownColumns, firstRow: h * rows)
     mine.columns = m.nope
     for t in 0..<rows {
-      mine.row(t).update(from: query + (t * m.heads + h) * (m.nope + m.rope), count: m.nope)
+      mine.row(t).copy(from: query + (t * m.heads + h) * (m.nope + m.rope), count: m.nope)
     }
     LowRank.apply(
       lowRank,

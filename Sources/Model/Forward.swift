@@ -114,7 +114,7 @@ package struct Forward {
       s.dropped = s.rows - s.outputs
       let from = hidden + (s.firstRow + s.dropped) * embeddingWidth
       if s.firstRow + s.dropped > to {
-        (hidden + to * embeddingWidth).update(from: from, count: s.outputs * embeddingWidth)
+        (hidden + to * embeddingWidth).copy(from: from, count: s.outputs * embeddingWidth)
       }
       s.firstRow = to
       s.rows = s.outputs
@@ -128,6 +128,7 @@ package struct Forward {
   /// Runs the next layer.
   package mutating func runLayer() {
     let layer = model.pointee.layers + nextLayer
+    workspace.foresight.enter(layer: nextLayer)
     lowRank = adaptersOfRows()
     normalise(layer.pointee.mixerNorm, Forward.forms(layer.pointee.mixer, isFloat))
     switch layer.pointee.mixer {
@@ -241,7 +242,8 @@ package struct Forward {
       m.output, input: input, owners: UnsafePointer(workspace.placeRows.base), rows: count,
       output: first, outputStride: m.dimensions.vocabulary,
       outputs: UnsafePointer(workspace.places.base))
-    product(1, adaptersOfRows())
+    workspace.foresight.enter(layer: m.layers.count)
+    product(0, 1, adaptersOfRows())
   }
 
   /// rms(hidden) into the product input, in the forms that the next products want.
@@ -261,18 +263,39 @@ package struct Forward {
   }
 
   /// Runs the first `count` entries of the list.
-  func product(_ count: Int) { product(count, lowRank) }
+  func product(_ count: Int) { product(0, count, lowRank) }
 
-  private func product(_ count: Int, _ adapters: LowRankPass) {
-    if adapters.count > 0 { project(count, adapters) }
+  /// Runs the first `count` entries, whose weights this pass has chosen, then what `between` does, then
+  /// the next `following` entries.
+  func product(routed count: Int, _ between: () -> Void, following: Int) {
+    product(0, count, lowRank, isRouted: true, following: following)
+    between()
+    product(count, following, lowRank, isRouted: true)
+  }
+
+  private func product(
+    _ first: Int, _ count: Int, _ adapters: LowRankPass, isRouted: Bool = false,
+    following: Int = 0
+  ) {
+    let entries = workspace.entries.base + first
+    if adapters.count > 0 { project(entries, count, adapters) }
+    var phase = Foresight.Phase.none
+    if rows <= Foresight.rowsMax {
+      phase = workspace.foresight.step(isRouted: isRouted)
+      if following > 0 {
+        ProductJob(entries + count, following, isFloat: isFloat, draws: pool.draws)
+          .foretell(phase, parts: pool.threads)
+      }
+    }
     pool.run(
       ProductJob(
-        workspace.entries.base, count, isFloat: isFloat, lowRank: adapters, draws: pool.draws))
+        entries, count, isFloat: isFloat, lowRank: adapters, draws: pool.draws, foresight: phase))
   }
 
   /// A x of the adapters of all maps in the list.
-  private func project(_ count: Int, _ adapters: LowRankPass) {
-    let entries = workspace.entries
+  private func project(
+    _ entries: UnsafeMutablePointer<ProductEntry>, _ count: Int, _ adapters: LowRankPass
+  ) {
     var next = workspace.lowRank.projected.base
     var i = 0
     while i < count {
@@ -287,14 +310,14 @@ package struct Forward {
         size += 1
       }
       for k in i..<(i + size) {
-        entries.base[k].target?.groupCount = size
-        entries.base[k].target?.isLeader = k == i
-        entries.base[k].target?.projected = next
+        entries[k].target?.groupCount = size
+        entries[k].target?.isLeader = k == i
+        entries[k].target?.projected = next
       }
       next += entries[i].rows * size * adapters.rankMax
       i += size
     }
-    let job = LowRankJob(entries.base, count, adapters)
+    let job = LowRankJob(entries, count, adapters)
     if job.cost == 0 { return }
     if job.cost < Forward.projectAlone { job.run(part: 0, parts: 1) } else { pool.run(job) }
   }

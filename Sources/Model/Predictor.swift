@@ -152,7 +152,7 @@ extension Forward {
     var input = workspace.input
     input.columns = width
     Norm.rms(hidden, p.norm, model.pointee.hyperparameters.rmsEpsilon, width, into: after)
-    input.floats.base.update(from: after, count: width)
+    input.floats.base.copy(from: after, count: width)
     input.quantise(rows: 0..<1, forms: forms(p.output))
     workspace.entries[0] = ProductEntry(
       p.output, input: input, rows: 1, output: logits, outputStride: p.output.matrix.rows)

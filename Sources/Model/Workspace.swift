@@ -28,9 +28,10 @@ package struct Workspace: BitwiseCopyable {
   /// Which rows of the pass those are.
   package let placeRows: Buffer<Int32>
   package let lowRank: LowRankScratch
+  package let foresight: Foresight
 
   package init(
-    arena: inout Arena, dimensions d: Dimensions, rowsMax: Int, threads: Int,
+    arena: inout Arena, dimensions d: Dimensions, layers: Int, rowsMax: Int, threads: Int,
     lowRank: LowRankScratch
   ) throws(Failure) {
     self.rowsMax = rowsMax
@@ -46,7 +47,7 @@ package struct Workspace: BitwiseCopyable {
     attention = try arena.carve(
       Float.self, Checked.multiply(threads, d.attentionFloats, "attention scratch"),
       "attention scratch")
-    entries = try arena.carve(ProductEntry.self, 2 * d.expertsMax + 12, "product lists")
+    entries = try arena.carve(ProductEntry.self, 3 * d.expertsMax + 12, "product lists")
     let pairs = try Checked.multiply(rowsMax, d.chosenMax, "expert choices")
     chosen = try arena.carve(Int32.self, pairs, "expert choices")
     weights = try arena.carve(Float.self, pairs, "expert choices")
@@ -54,6 +55,7 @@ package struct Workspace: BitwiseCopyable {
     pairPlace = try arena.carve(Int32.self, pairs, "expert choices")
     expertStart = try arena.carve(Int32.self, d.expertsMax + 1, "expert choices")
     places = try arena.carve(Floats?.self, Forward.placesMax, "places of logits")
+    foresight = try Foresight(arena: &arena, layers: layers, threads: threads)
     placeRows = try arena.carve(Int32.self, Forward.placesMax, "places of logits")
   }
 }

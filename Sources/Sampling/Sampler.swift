@@ -148,7 +148,8 @@ package struct Sampler {
     penalize(logits)
     addBiases(logits)
     if let mask { apply(mask, logits) }
-    let top = largest(logits)
+    let isAsItWas = !options.hasPenalties && biasCount == 0 && mask == nil
+    let top = isAsItWas ? rawTop : largest(logits)
     if top == -.infinity {
       throw Failure(.state, "no token can be sampled: bias or mask exclude every one")
     }
@@ -181,7 +182,13 @@ package struct Sampler {
   }
 
   private func first(_ logits: Buffer<Float>, _ top: Float) -> Int32 {
-    for i in 0..<logits.count where logits[i] == top { return Int32(truncatingIfNeeded: i) }
-    return 0
+    var i = 0
+    while i + 8 <= logits.count {
+      let v = UnsafeRawPointer(logits + i).loadUnaligned(as: SIMD8<Float>.self)
+      if SIMD8<Int32>(repeating: 0).replacing(with: 1, where: v .== top).wrappedSum() != 0 { break }
+      i += 8
+    }
+    while i < logits.count && logits[i] != top { i += 1 }
+    return i < logits.count ? Int32(truncatingIfNeeded: i) : 0
   }
 }

@@ -84,8 +84,8 @@ package struct LoadedModel {
       arena: &arena, model: model, rowsMax: options.chunk, options: options.adapters)
     let middle = arena.used
     workspace = try Workspace(
-      arena: &arena, dimensions: model.dimensions, rowsMax: options.chunk,
-      threads: options.threads, lowRank: adapters.scratch)
+      arena: &arena, dimensions: model.dimensions, layers: model.layers.count,
+      rowsMax: options.chunk, threads: options.threads, lowRank: adapters.scratch)
     report.adapters = middle - before
     report.scratch = arena.used - middle
     let end = arena.used
@@ -98,6 +98,7 @@ package struct LoadedModel {
   /// Fills the vocabulary's index.
   package mutating func index() throws(Failure) {
     adapters.clear()
+    workspace.foresight.clear()
     identityCell.fill(0)
     try vocabulary.index()
     try grammars.prepare(vocabulary)

@@ -61,9 +61,14 @@ protocol PanelFormat {
   static var blockColumns: Int { get }
   /// Adds block `b`, which starts at the panel's pointers, to every input's result.
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs)
+  /// The same where there is one input, and no other code for it to be in the way of.
+  static func addSingle(_ panel: lt_panel, _ b: Int, _ x: Inputs)
 }
 
 extension PanelFormat {
+  @inline(__always)
+  static func addSingle(_ panel: lt_panel, _ b: Int, _ x: Inputs) { addBlock(panel, b, x) }
+
   /// Asks for one of `parts` shares of the bytes that a later panel has in place of this block, and
   /// once more, into the nearest cache, for bytes that are wanted soon.
   /// Sixteen rows at once are too many streams for the processor to foresee; in file order and
@@ -95,7 +100,9 @@ enum Panel {
 
   /// All weight rows of the job times the inputs `first ..< first + x.count`.
   @inline(__always)
-  static func rows<F: PanelFormat>(_: F.Type, _ job: lt_product, _ x: Inputs, first: Int) {
+  static func rows<F: PanelFormat>(
+    _: F.Type, _ job: lt_product, _ x: Inputs, first: Int, isSingle: Bool
+  ) {
     let end = Int(job.row_end)
     var o = Int(job.row_begin)
     let panelBytes = 16 &* job.row_bytes
@@ -112,7 +119,11 @@ enum Panel {
       // Only the first pass over the weights asks for them; later ones find them in a cache.
       if first == 0, let stream = job.stream { lt_stream_take(stream, panelBytes, &panel) }
       while b < x.blocks {
-        F.addBlock(lt_at_block(panel, offset), b, x)
+        if isSingle {
+          F.addSingle(lt_at_block(panel, offset), b, x)
+        } else {
+          F.addBlock(lt_at_block(panel, offset), b, x)
+        }
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes
@@ -183,7 +194,7 @@ enum PanelPasses<let n: Int> {
                   to: lt_lanes.self),
                 results: UnsafeMutableRawPointer(results).assumingMemoryBound(
                   to: lt_floats.self))
-              Panel.rows(format, job, x, first: first)
+              Panel.rows(format, job, x, first: first, isSingle: n == 1)
             }
           }
         }

@@ -41,18 +41,24 @@ enum PanelQ4_K: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    var head = Head(panel)
-    if lt_has_single() != 0 && x.count == 1 {
-      head.d = lt_multiply(head.d, lt_all_floats(0.0625))
-      x.integers[0] = lt_single_q4_k_16(
-        panel, x.quants[0] + 256 &* b, head.scales.scales03, head.scales.scales47)
-      head.finish(b, x)
-      return
-    }
+    let head = Head(panel)
     pair(panel, b, x, 0, head.scales.scales03, 0)
     pair(panel, b, x, 1, head.scales.scales03, 16)
     pair(panel, b, x, 2, head.scales.scales47, 0)
     pair(panel, b, x, 3, head.scales.scales47, 16)
+    head.finish(b, x)
+  }
+
+  @inline(__always)
+  static func addSingle(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
+    if lt_has_single() == 0 {
+      addBlock(panel, b, x)
+      return
+    }
+    var head = Head(panel)
+    head.d = lt_multiply(head.d, lt_all_floats(0.0625))
+    x.integers[0] = lt_single_q4_k_16(
+      panel, x.quants[0] + 256 &* b, head.scales.scales03, head.scales.scales47)
     head.finish(b, x)
   }
 

@@ -20,12 +20,6 @@ enum PanelQ6_K: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    if lt_has_single() != 0 && x.count == 1 {
-      // As below, row by row.
-      let sum = lt_single_q6_k(panel, x.quants[0] + 256 &* b, x.sums16(0, b))
-      x.accumulate(0, b, lt_half_of_rows(panel, 208), sum)
-      return
-    }
     let scales = lt_rows16(panel, 192)
     half(panel, b, x, 0, lt_part0(scales), lt_part1(scales))
     half(panel, b, x, 1, lt_part2(scales), lt_part3(scales))
@@ -36,6 +30,16 @@ enum PanelQ6_K: PanelFormat {
       x.accumulate(a, b, d, lt_subtract(x.integers[a], lt_times(sum, 32)))
       a &+= 1
     }
+  }
+
+  @inline(__always)
+  static func addSingle(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
+    if lt_has_single() == 0 {
+      addBlock(panel, b, x)
+      return
+    }
+    let sum = lt_single_q6_k(panel, x.quants[0] + 256 &* b, x.sums16(0, b))
+    x.accumulate(0, b, lt_half_of_rows(panel, 208), sum)
   }
 
   /// 128 columns, whose eight scales are the bytes of `s0` and `s1`.
