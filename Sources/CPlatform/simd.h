@@ -130,6 +130,17 @@ LT_INLINE void lt_prefetch_near(const void *p) {
 #endif
 }
 
+/* Asks for one of `parts` shares of the bytes that a later panel has in place of this block, and once
+ * more, into the nearest cache, for bytes that are wanted soon. */
+LT_INLINE void lt_prefetch_part(lt_panel p, int64_t block_bytes, int64_t part, int64_t parts) {
+  /* rounded up: a share may start within a line */
+  int64_t lines = (16 * block_bytes + 63) / 64;
+  for (int64_t i = lines * part / parts; i < lines * (part + 1) / parts; i++) {
+    lt_prefetch(p.ahead + 64 * i);
+    lt_prefetch_near(p.next + 64 * i);
+  }
+}
+
 /* How far ahead: a kernel reads all rows of a panel at once, so the whole next panel must be there when
  * it comes to it. More than half a first-level cache beyond that costs rate again. */
 LT_INLINE int64_t lt_lead(int64_t panel_bytes) {

@@ -61,8 +61,8 @@ LT_INLINE lt_columns lt_rows16(lt_panel p, ptrdiff_t offset) {
   return lt_join(t0, t1, t2, t3);
 }
 
-/* The 16-bit word at `at` of sixteen rows, as half precision numbers. `at + 16` bytes of a row are
- * there. Words cost fewer shuffles than a transposition of all sixteen bytes. */
+/* The 16-bit word at `at` of sixteen rows, as half precision numbers. With AVX-512 only
+ * those words are read, which takes fewer shuffles than the other bodies' transposition of sixteen bytes. */
 LT_INLINE lt_floats lt_half_of_rows(lt_panel p, ptrdiff_t at) {
 #if defined(LT_VNNI)
 #define LT_W(g, i) lt_short(p.group##g + at + i * p.stride)

@@ -18,17 +18,6 @@ LT_INLINE int32_t lt_has_single(void) {
 
 #if defined(LT_VNNI)
 
-/* Asks for share `part` of `parts` of the bytes of a later block. */
-LT_INLINE void lt_prefetch_part(lt_panel p, int block_bytes, int part, int parts) {
-  /* rounded up: a block may start within a line */
-  int lines = (16 * block_bytes + 63) / 64;
-#pragma clang loop unroll(full)
-  for (int i = lines * part / parts; i < lines * (part + 1) / parts; i++) {
-    lt_prefetch(p.ahead + 64 * i);
-    lt_prefetch_near(p.next + 64 * i);
-  }
-}
-
 /* Lanes of two rows, halved: a's at even, b's at odd places of every quarter. */
 LT_INLINE __m512i lt_merge1(__m512i a, __m512i b) {
   return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));

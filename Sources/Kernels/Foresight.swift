@@ -18,7 +18,7 @@ package struct Foresight: BitwiseCopyable {
   let threads: Int
   /// `[phases, threads]`
   let beginnings: Buffer<lt_range>
-  /// The phase that comes now, the last one that may, and the one before it or -1.
+  /// The phase that comes now, and the one before it or -1.
   let place: Buffer<Int>
 
   package init(arena: inout Arena, layers: Int, threads: Int) throws(Failure) {
@@ -26,30 +26,27 @@ package struct Foresight: BitwiseCopyable {
     let phases = try Checked.multiply(
       layers + 1, Foresight.phasesPerLayer * threads, "foreseen weights")
     beginnings = try arena.carve(lt_range.self, phases, "foreseen weights")
-    place = try arena.carve(Int.self, 3, "foreseen weights")
+    place = try arena.carve(Int.self, 2, "foreseen weights")
   }
 
   /// Forgets everything. Comes before the first pass.
   package func clear() {
     for i in 0..<beginnings.count { beginnings[i] = lt_range() }
     place[0] = 0
-    place[1] = 0
-    place[2] = -1
+    place[1] = -1
   }
 
   /// The next phases are those of `layer`, or with the number of layers those behind the last one.
   package func enter(layer: Int) {
-    let first = layer * Foresight.phasesPerLayer
-    place[0] = first
-    place[1] = first + Foresight.phasesPerLayer - 1
+    place[0] = layer * Foresight.phasesPerLayer
   }
 
   /// The phase that comes now. With `isRouted` its weights differ from pass to pass.
   package func step(isRouted: Bool) -> Phase {
     let now = place[0]
-    let before = place[2]
-    place[2] = now
-    place[0] = min(now + 1, place[1])
+    let before = place[1]
+    place[1] = now
+    if (now + 1) % Foresight.phasesPerLayer != 0 { place[0] = now + 1 }
     return Phase(
       before: before < 0 ? nil : beginnings + before * threads, own: beginnings + now * threads,
       isRouted: isRouted)

@@ -16,7 +16,7 @@ extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) package func store(_ v: Lanes, _ i: Int) {
     UnsafeMutableRawPointer(self + i).storeBytes(of: v, as: Lanes.self)
   }
-  /// In one move, which the library's update(from:count:) makes a call for every float of.
+  /// In one move; in Embedded mode the library's update(from:count:) calls a function for every float.
   @inline(__always) package func copy(from: UnsafePointer<Float>, count: Int) {
     UnsafeMutableRawPointer(self).copyMemory(from: from, byteCount: count &* 4)
   }

@@ -27,6 +27,8 @@ func phasesRememberWhatFollows(_ parts: Int) throws {
   x.fill((0..<columns).map { Float($0 % 7) - 3 })
   let expected = weights.map { product($0, x, rows: 1) }
   let routed = 2
+  // Where each thread's first output of each phase is.
+  var firstRows = weights.map { _ in [Int](repeating: 0, count: parts) }
   for pass in 0..<3 {
     foresight.enter(layer: 1)
     for k in weights.indices {
@@ -40,7 +42,11 @@ func phasesRememberWhatFollows(_ parts: Int) throws {
       let phase = foresight.step(isRouted: k == routed)
       withUnsafePointer(to: entry) { entry in
         let job = ProductJob(entry, 1, isFloat: false, foresight: phase)
-        for part in 0..<parts { job.run(part: part, parts: parts) }
+        for part in 0..<parts {
+          let before = y.map(\.isNaN)
+          job.run(part: part, parts: parts)
+          firstRows[k][part] = zip(before, y).enumerated().first { $1.0 && !$1.1.isNaN }?.offset ?? -1
+        }
       }
       let isEqual = zip(y, expected[k]).allSatisfy { $0.bitPattern == $1.bitPattern }
       #expect(isEqual, "phase \(k) of pass \(pass)")
@@ -57,6 +63,7 @@ func phasesRememberWhatFollows(_ parts: Int) throws {
         let row = (UnsafeRawPointer(start) - matrix.start) / matrix.rowBytes
         #expect((UnsafeRawPointer(start) - matrix.start) % matrix.rowBytes == 0)
         #expect((part == 0) == (row == 0))
+        if pass > 1 { #expect(row == firstRows[next][part]) }
         #expect(range.bytes > 0)
         #expect(row * matrix.rowBytes + Int(range.bytes) <= matrix.rows * matrix.rowBytes)
       }

@@ -69,20 +69,12 @@ extension PanelFormat {
   @inline(__always)
   static func addSingle(_ panel: lt_panel, _ b: Int, _ x: Inputs) { addBlock(panel, b, x) }
 
-  /// Asks for one of `parts` shares of the bytes that a later panel has in place of this block, and
-  /// once more, into the nearest cache, for bytes that are wanted soon.
-  /// Sixteen rows at once are too many streams for the processor to foresee; in file order and
-  /// spread over the block's work, the requests fill the time that the arithmetic takes.
+  /// Asks for a share of a later block's weights. Sixteen rows at once are too many streams for the
+  /// processor to foresee; in file order and spread over the block's work, the requests fill the time
+  /// that the arithmetic takes.
   @inline(__always)
   static func prefetch(_ panel: lt_panel, _ part: Int, of parts: Int) {
-    // Rounded up: a share may start within a line.
-    let lines = (16 &* blockBytes &+ 63) / 64
-    var i = lines &* part / parts
-    while i < lines &* (part &+ 1) / parts {
-      lt_prefetch(panel.ahead + 64 &* i)
-      lt_prefetch_near(panel.next + 64 &* i)
-      i &+= 1
-    }
+    lt_prefetch_part(panel, Int64(blockBytes), Int64(part), Int64(parts))
   }
 }
 
