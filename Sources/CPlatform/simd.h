@@ -51,12 +51,14 @@ typedef struct {
   const uint8_t *group0, *group1, *group2, *group3;
   ptrdiff_t stride;
   const uint8_t *ahead; /* what later panels will want, for this block's share of time */
+  const uint8_t *again; /* the same, asked for a little before */
   const uint8_t *next;  /* what the rest of this panel or the next one will want */
 } lt_panel;
 
-/* What a thread will read, in order: the stretches of one or more products. Two places move along
+/* What a thread will read, in order: the stretches of one or more products. Three places move along
  * it, at fixed distances before the kernels and across the seams between products: `far` for asking
- * the memory early, `near` for asking once more, a panel or less ahead (see lt_prefetch_near). */
+ * the memory early, `again` for what it has not answered, and `near`, a panel or less ahead, for
+ * asking the second-level cache (see lt_prefetch_near). */
 typedef struct {
   const uint8_t *_Nullable start;
   int64_t bytes;
@@ -68,7 +70,7 @@ typedef struct {
   int64_t count;
 } lt_cursor;
 typedef struct {
-  lt_cursor far, near;
+  lt_cursor far, again, near;
 } lt_stream;
 
 /* One product, as the panel kernels take it. The input is either floats or one quantised form. */
@@ -119,9 +121,9 @@ LT_INLINE int32_t lt_has_wide(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDD
  * the few miss buffers of the first level would halve the rate (10 against 22 GB/s on Zen 4). */
 LT_INLINE void lt_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
-/* The second request, into the first-level cache. An x86 core drops software prefetches while its
- * miss buffers are full, so one request leaves gaps that cost a third of the rate; a second one,
- * when most lines have come, finds room for the rest. Arm cores queue theirs. */
+/* The last request, into the first-level cache. An x86 core drops software prefetches while its
+ * miss buffers are full, so one request leaves gaps that cost a third of the rate; further ones,
+ * when most lines have come, find room for the rest. Arm cores queue theirs. */
 LT_INLINE void lt_prefetch_near(const void *p) {
 #if defined(__x86_64__)
   __builtin_prefetch(p, 0, 3);
@@ -129,14 +131,24 @@ LT_INLINE void lt_prefetch_near(const void *p) {
   (void)p;
 #endif
 }
+/* The one between the two, into the second-level cache: with it the kernels read from memory at 26 to
+ * 33 GB/s instead of 22 to 28 on Zen 4, as fast as or faster than a loop that does nothing else. */
+LT_INLINE void lt_prefetch_again(const void *p) {
+#if defined(__x86_64__)
+  lt_prefetch(p);
+#else
+  (void)p;
+#endif
+}
 
-/* Asks for one of `parts` shares of the bytes that a later panel has in place of this block, and once
- * more, into the nearest cache, for bytes that are wanted soon. */
+/* Asks for one of `parts` shares of the bytes that a later panel has in place of this block, once more
+ * for those asked for a little before, and into the nearest cache for bytes that are wanted soon. */
 LT_INLINE void lt_prefetch_part(lt_panel p, int64_t block_bytes, int64_t part, int64_t parts) {
   /* rounded up: a share may start within a line */
   int64_t lines = (16 * block_bytes + 63) / 64;
   for (int64_t i = lines * part / parts; i < lines * (part + 1) / parts; i++) {
     lt_prefetch(p.ahead + 64 * i);
+    lt_prefetch_again(p.again + 64 * i);
     lt_prefetch_near(p.next + 64 * i);
   }
 }
@@ -148,7 +160,10 @@ LT_INLINE int64_t lt_lead(int64_t panel_bytes) {
   return lead > 262144 ? 262144 : lead;
 }
 
-/* How far ahead the second request goes: a panel, or half of one that takes much of the first-level
+/* How far the first request is before the one that repeats it. */
+#define LT_AGAIN 8192
+
+/* How far ahead the last request goes: a panel, or half of one that takes much of the first-level
  * cache, where two would push each other out (25 against 29 GB/s for Q6_K of 3584 columns on Zen 4). */
 LT_INLINE int64_t lt_near_lead(int64_t panel_bytes) {
   return panel_bytes > 16384 ? panel_bytes / 2 : panel_bytes;
@@ -179,13 +194,14 @@ LT_INLINE int64_t lt_in_panels(int64_t bytes, int64_t panel) {
 LT_INLINE lt_stream lt_stream_over(
     const lt_range *_Nonnull ranges, int64_t count, int64_t first, int64_t widest) {
   lt_cursor start = {0, 0, ranges, count};
-  lt_stream s = {start, start};
+  lt_stream s = {start, start, start};
   int64_t lead = lt_in_panels(lt_lead(widest), first);
   for (int64_t done = 0; done < lead; done += first) {
     const uint8_t *p = lt_cursor_take(&s.far, first);
     if (!p) break;
     for (int64_t i = 0; i < first; i += 64) lt_prefetch(p + i);
   }
+  if (lead > LT_AGAIN) lt_cursor_take(&s.again, lead - LT_AGAIN);
   lt_cursor_take(&s.near, lt_near_lead(widest));
   return s;
 }
@@ -202,8 +218,10 @@ LT_INLINE void lt_stream_rest(lt_stream *_Nonnull s) {
 /* Gives a panel of `bytes` its places to ask for; at the end of the stream it keeps its own. */
 LT_INLINE void lt_stream_take(lt_stream *_Nonnull s, int64_t bytes, lt_panel *_Nonnull panel) {
   const uint8_t *far = lt_cursor_take(&s->far, bytes);
+  const uint8_t *again = lt_cursor_take(&s->again, bytes);
   const uint8_t *near = lt_cursor_take(&s->near, bytes);
   if (far) panel->ahead = far;
+  if (again) panel->again = again;
   if (near) panel->next = near;
 }
 

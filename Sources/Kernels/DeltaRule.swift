@@ -7,8 +7,8 @@
 // With k̃ = e^g k and q̃ = e^g q both reads use the state before the decay:
 // u = β (v − Sᵀ k̃), o = Sᵀ q̃ + (q · k) u; one pass over S updates it with a token and reads for the
 // next. Columns of S (value channels) do not depend on each other, so tokens are taken sixteen at a
-// time through blocks of 32 columns that stay in the first-level cache. Each token's operations and their order are the same
-// for any number of rows.
+// time through blocks of 32 columns that stay in the first-level cache; a token alone goes through S
+// as it lies in memory. Each token's operations and their order are the same for any number of rows.
 //
 // - Shapes: q, k `[rows, d_k]` · v, z, output `[rows, d_v]` · state `[d_k, d_v]`, row-major, Float32
 // - Units:  decay is raw: g = a · softplus(decay + dt), a ≤ 0; β = sigmoid(beta)
@@ -56,6 +56,8 @@ package struct DeltaRuleJob: ParallelJob {
 
   static var block: Int { 16 }
   static var columns: Int { 32 }
+  /// Rows of the state that fit into the first-level cache with all their columns.
+  static var sweepRows: Int { 16 }
 
   package var shape: Shape
   package var rows: Int
@@ -124,10 +126,11 @@ package struct DeltaRuleJob: ParallelJob {
 
   package func run(part: Int, parts: Int) {
     let mine = scratch + part * DeltaRuleJob.scratchFloats(keyWidth: shape.keyWidth)
-    for h in share(shape.valueHeads, part: part, parts: parts) { head(h, mine, part) }
+    let heads = share(shape.valueHeads, part: part, parts: parts)
+    for h in heads { head(h, mine, part, of: heads) }
   }
 
-  private func head(_ h: Int, _ scratch: Floats, _ part: Int) {
+  private func head(_ h: Int, _ scratch: Floats, _ part: Int, of heads: Range<Int>) {
     let width = shape.valueWidth
     let s = state + h * shape.keyWidth * width
     let inPlace = rows - (ring?.recorded ?? 0)
@@ -136,6 +139,12 @@ package struct DeltaRuleJob: ParallelJob {
       let isRecorded = t >= inPlace
       let count = min(DeltaRuleJob.block, (isRecorded ? rows : inPlace) - t)
       prepare(h, t, count, scratch)
+      if count == 1 && !isRecorded && (ring?.commit ?? 0) == 0 && canSweep {
+        sweep(h, t, s, scratch, isFirst: h == heads.lowerBound, isLast: h + 1 == heads.upperBound)
+        finish(h, t)
+        t += 1
+        continue
+      }
       DeltaRuleJob.inBlocks(width) { c, n in
         if let ring, t == 0 && ring.commit > 0 {
           let from = ring.position - ring.lag
@@ -291,6 +300,95 @@ package struct DeltaRuleJob: ParallelJob {
     return Token(
       factor: factor, k: factor + stride, kDecayed: factor + 2 * stride,
       qDecayed: factor + 3 * stride, b: scalars[0], qk: scalars[1])
+  }
+
+  /// Whether `sweep` can take a token: the sums of all columns fit behind the token's own vectors.
+  private var canSweep: Bool {
+    shape.valueWidth % DeltaRuleJob.columns == 0
+      && 2 * shape.valueWidth <= (DeltaRuleJob.block - 1) * rowFloats
+  }
+
+  /// The token `t` alone. Its state comes from far away, so it is read and written in the order in
+  /// which it lies in memory, sixteen rows of all columns at a time; blocks of columns, whose rows are
+  /// far apart, pay only where more tokens follow. Both passes ask for the next head's state.
+  private func sweep(
+    _ h: Int, _ t: Int, _ state: Floats, _ scratch: Floats, isFirst: Bool, isLast: Bool
+  ) {
+    let d = shape.keyWidth
+    let width = shape.valueWidth
+    let now = token(0, scratch)
+    let reads = scratch + rowFloats
+    let outputs = reads + width
+    let zero = Lanes(repeating: 0)
+    let next = isLast ? 0 : d * width
+    let ahead = isFirst ? DeltaRuleJob.sweepRows * width : next
+    var first = 0
+    while first < d {
+      let last = min(first + DeltaRuleJob.sweepRows, d)
+      var c = 0
+      while c < width {
+        let (r, w) = (reads + c, outputs + c)
+        var (r0, r1, r2, r3) = (zero, zero, zero, zero)
+        var (w0, w1, w2, w3) = (zero, zero, zero, zero)
+        if first > 0 {
+          (r0, r1, r2, r3) = (r.lanes(0), r.lanes(8), r.lanes(16), r.lanes(24))
+          (w0, w1, w2, w3) = (w.lanes(0), w.lanes(8), w.lanes(16), w.lanes(24))
+        }
+        var s = state + first * width + c
+        for j in first..<last {
+          lt_prefetch(s + ahead)
+          lt_prefetch(s + (ahead + 16))
+          let kj = Lanes(repeating: now.kDecayed[j])
+          let qj = Lanes(repeating: now.qDecayed[j])
+          let (s0, s1, s2, s3) = (s.lanes(0), s.lanes(8), s.lanes(16), s.lanes(24))
+          r0 = r0.addingProduct(kj, s0)
+          r1 = r1.addingProduct(kj, s1)
+          r2 = r2.addingProduct(kj, s2)
+          r3 = r3.addingProduct(kj, s3)
+          w0 = w0.addingProduct(qj, s0)
+          w1 = w1.addingProduct(qj, s1)
+          w2 = w2.addingProduct(qj, s2)
+          w3 = w3.addingProduct(qj, s3)
+          s += width
+        }
+        r.store(r0, 0)
+        r.store(r1, 8)
+        r.store(r2, 16)
+        r.store(r3, 24)
+        w.store(w0, 0)
+        w.store(w1, 8)
+        w.store(w2, 16)
+        w.store(w3, 24)
+        c += DeltaRuleJob.columns
+      }
+      first = last
+    }
+    let v = qkv + t * qkvStride + 2 * shape.keyHeads * d + h * width
+    let o = output + t * outputStride + h * width
+    let q = Lanes(repeating: now.qk)
+    var c = 0
+    while c < width {
+      let u = (v.lanes(c) - reads.lanes(c)) * now.b
+      o.store(outputs.lanes(c).addingProduct(q, u), c)
+      reads.store(u, c)
+      c += 8
+    }
+    var s = state
+    for j in 0..<d {
+      let f = Lanes(repeating: now.factor[j])
+      let kj = Lanes(repeating: now.k[j])
+      c = 0
+      while c < width {
+        lt_prefetch(s + (c + next))
+        lt_prefetch(s + (c + next + 16))
+        s.store((s.lanes(c) * f).addingProduct(kj, reads.lanes(c)), c)
+        s.store((s.lanes(c + 8) * f).addingProduct(kj, reads.lanes(c + 8)), c + 8)
+        s.store((s.lanes(c + 16) * f).addingProduct(kj, reads.lanes(c + 16)), c + 16)
+        s.store((s.lanes(c + 24) * f).addingProduct(kj, reads.lanes(c + 24)), c + 24)
+        c += DeltaRuleJob.columns
+      }
+      s += width
+    }
   }
 
   /// Tokens `t ..< t + count`, 32 columns of the state from `c`. The update with one token and the

@@ -120,6 +120,7 @@ package struct ProductJob: ParallelJob {
           next = draw(pieces)
           let more = foresee(pieces, next, part, ranges, foreseen, &panel) &- foreseen
           stream.pointee.far.count += Int64(more)
+          stream.pointee.again.count += Int64(more)
           stream.pointee.near.count += Int64(more)
           foreseen &+= more
         }

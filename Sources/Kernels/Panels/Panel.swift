@@ -119,6 +119,7 @@ enum Panel {
         b &+= 1
         offset &+= F.blockBytes
         panel.ahead += 16 &* F.blockBytes
+        panel.again += 16 &* F.blockBytes
         panel.next += 16 &* F.blockBytes
       }
       let count = min(placement.rowsEnd, end) &- o
@@ -222,7 +223,7 @@ struct Placement {
       let base = job.weights + start &* rowBytes
       panel = lt_panel(
         group0: base, group1: base + 4 &* rowBytes, group2: base + 8 &* rowBytes,
-        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base, next: base)
+        group3: base + 12 &* rowBytes, stride: rowBytes, ahead: base, again: base, next: base)
     } else {
       start = 0
       rowsEnd = rows
@@ -231,12 +232,12 @@ struct Placement {
         let last = rows &- 4
         panel = lt_panel(
           group0: w, group1: w + min(4, last) &* rowBytes, group2: w + min(8, last) &* rowBytes,
-          group3: w + last &* rowBytes, stride: rowBytes, ahead: w, next: w)
+          group3: w + last &* rowBytes, stride: rowBytes, ahead: w, again: w, next: w)
       } else {
         let last = rows &- 1
         panel = lt_panel(
           group0: w, group1: w + min(1, last) &* rowBytes, group2: w + min(2, last) &* rowBytes,
-          group3: w + last &* rowBytes, stride: 0, ahead: w, next: w)
+          group3: w + last &* rowBytes, stride: 0, ahead: w, again: w, next: w)
       }
     }
   }
