@@ -231,6 +231,23 @@ LT_INLINE lt_lanes lt_dot32_packed4(int32_t start, lt_columns w, const int8_t *q
 #endif
 }
 
+/* The high halves of the bytes of `w`. Where unsigned bytes may be 16 times too large they stay in
+ * their places, and what is made of them is worth 2^lt_high_shift() times less. */
+LT_INLINE lt_columns lt_high_halves(lt_columns w) {
+#if defined(LT_VNNI)
+  return w & (int32_t)0xF0F0F0F0;
+#else
+  return lt_columns_right(w, 4) & 0x0F0F0F0F;
+#endif
+}
+LT_INLINE int32_t lt_high_shift(void) {
+#if defined(LT_VNNI)
+  return 4;
+#else
+  return 0;
+#endif
+}
+
 /* Columns 0 ... 31 in `a` and `b`: their dot product with q. */
 LT_INLINE lt_lanes lt_dot32_u5(lt_columns a, lt_columns b, const int8_t *q) {
 #if defined(LT_AVX2)

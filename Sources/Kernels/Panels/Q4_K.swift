@@ -41,7 +41,8 @@ enum PanelQ4_K: PanelFormat {
 
   @inline(__always)
   static func addBlock(_ panel: lt_panel, _ b: Int, _ x: Inputs) {
-    let head = Head(panel)
+    var head = Head(panel)
+    head.d = lt_multiply(head.d, lt_all_floats(1 / Float(1 << lt_high_shift())))
     pair(panel, b, x, 0, head.scales.scales03, 0)
     pair(panel, b, x, 1, head.scales.scales03, 16)
     pair(panel, b, x, 2, head.scales.scales47, 0)
@@ -62,7 +63,8 @@ enum PanelQ4_K: PanelFormat {
     head.finish(b, x)
   }
 
-  /// Sub-blocks 2c and 2c + 1, whose scales are two bytes of `scales` from `bit` on.
+  /// Sub-blocks 2c and 2c + 1, whose scales are two bytes of `scales` from `bit` on: 2^lt_high_shift()
+  /// times what they add.
   @inline(__always)
   private static func pair(
     _ panel: lt_panel, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
@@ -72,9 +74,9 @@ enum PanelQ4_K: PanelFormat {
     var low = lt_columns(), high = lt_columns()
     lt_rows32(panel, 16 &+ 32 &* c, &low, &high)
     let low0 = lt_columns_and(low, nibbles), high0 = lt_columns_and(high, nibbles)
-    let low1 = lt_columns_and(lt_columns_right(low, 4), nibbles)
-    let high1 = lt_columns_and(lt_columns_right(high, 4), nibbles)
-    let scale0 = lt_scale_byte(scales, bit), scale1 = lt_scale_byte(scales, bit &+ 8)
+    let low1 = lt_high_halves(low), high1 = lt_high_halves(high)
+    let scale0 = lt_shift_left(lt_scale_byte(scales, bit), lt_high_shift())
+    let scale1 = lt_scale_byte(scales, bit &+ 8)
     var a = 0
     while a < x.count {
       let q = x.quants[a] + (256 &* b &+ 64 &* c)
