@@ -406,8 +406,10 @@ package struct DeltaRuleJob: ParallelJob {
     var now = token(0, scratch)
     var s = state
     // The columns to come, of this head or the next: rows are too far apart for the processor to
-    // foresee them. They are asked for here and once more while these are written.
+    // foresee them. They are asked for here and once more while these are written; at the same time
+    // the next head's are asked for in memory, so that it is never idle while tokens are computed.
     let later = c + 64 <= width ? 32 : d * stride - c
+    let next = isRecorded ? 0 : d * stride
     for j in 0..<d {
       lt_prefetch(s + later)
       lt_prefetch(s + (later + 16))
@@ -449,6 +451,8 @@ package struct DeltaRuleJob: ParallelJob {
         for j in 0..<d {
           lt_prefetch_near(s + later)
           lt_prefetch_near(s + (later + 16))
+          lt_prefetch(s + next)
+          lt_prefetch(s + (next + 16))
           let f = Lanes(repeating: now.factor[j])
           let kj = Lanes(repeating: now.k[j])
           s.store((s.lanes(0) * f).addingProduct(kj, u0), 0)
