@@ -56,9 +56,9 @@ typedef struct {
 } lt_panel;
 
 /* What a thread will read, in order: the stretches of one or more products. Three places move along
- * it, at fixed distances before the kernels and across the seams between products: `far` for asking
- * the memory early, `again` for what it has not answered, and `near`, a panel or less ahead, for
- * asking the second-level cache (see lt_prefetch_near). */
+ * it before the kernels and across the seams between products, at distances that are fixed but for
+ * whole panels at a seam: `far` for asking the memory early, `again` for what it has not answered,
+ * and `near`, a panel or less ahead, for bringing it into the first-level cache. */
 typedef struct {
   const uint8_t *_Nullable start;
   int64_t bytes;
@@ -131,8 +131,9 @@ LT_INLINE void lt_prefetch_near(const void *p) {
   (void)p;
 #endif
 }
-/* The one between the two, into the second-level cache: with it the kernels read from memory at 26 to
- * 33 GB/s instead of 22 to 28 on Zen 4, as fast as or faster than a loop that does nothing else. */
+
+/* The one between the two, into the second-level cache. With it kernels that used to read 22 to 28
+ * GB/s from memory on Zen 4 read 26 to 33. */
 LT_INLINE void lt_prefetch_again(const void *p) {
 #if defined(__x86_64__)
   lt_prefetch(p);
@@ -141,8 +142,8 @@ LT_INLINE void lt_prefetch_again(const void *p) {
 #endif
 }
 
-/* Asks for one of `parts` shares of the bytes that a later panel has in place of this block, once more
- * for those asked for a little before, and into the nearest cache for bytes that are wanted soon. */
+/* Asks for one of `parts` shares of the bytes that a later panel has in place of this block, once
+ * more for those asked for a little before, and into the nearest cache for bytes wanted soon. */
 LT_INLINE void lt_prefetch_part(lt_panel p, int64_t block_bytes, int64_t part, int64_t parts) {
   /* rounded up: a share may start within a line */
   int64_t lines = (16 * block_bytes + 63) / 64;
@@ -153,8 +154,8 @@ LT_INLINE void lt_prefetch_part(lt_panel p, int64_t block_bytes, int64_t part, i
   }
 }
 
-/* How far ahead: a kernel reads all rows of a panel at once, so the whole next panel must be there when
- * it comes to it. More than half a first-level cache beyond that costs rate again. */
+/* How far ahead: a kernel reads all rows of a panel at once, so the whole next panel must be there
+ * when it comes to it. More than half a first-level cache beyond that costs rate again. */
 LT_INLINE int64_t lt_lead(int64_t panel_bytes) {
   int64_t lead = panel_bytes + 16384;
   return lead > 262144 ? 262144 : lead;
@@ -164,7 +165,8 @@ LT_INLINE int64_t lt_lead(int64_t panel_bytes) {
 #define LT_AGAIN 8192
 
 /* How far ahead the last request goes: a panel, or half of one that takes much of the first-level
- * cache, where two would push each other out (25 against 29 GB/s for Q6_K of 3584 columns on Zen 4). */
+ * cache, where two would push each other out (25 against 29 GB/s for Q6_K of 3584 columns on Zen
+ * 4). */
 LT_INLINE int64_t lt_near_lead(int64_t panel_bytes) {
   return panel_bytes > 16384 ? panel_bytes / 2 : panel_bytes;
 }
@@ -184,7 +186,8 @@ LT_INLINE const uint8_t *_Nullable lt_cursor_take(lt_cursor *_Nonnull c, int64_t
   return at;
 }
 
-/* `bytes` or a little more, a multiple of `panel`: the far place then crosses a seam with the kernels. */
+/* `bytes` or a little more, a multiple of `panel`: the far place then crosses a seam with the
+ * kernels. */
 LT_INLINE int64_t lt_in_panels(int64_t bytes, int64_t panel) {
   return panel > 0 ? (bytes + panel - 1) / panel * panel : 0;
 }

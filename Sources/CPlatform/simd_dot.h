@@ -3,7 +3,8 @@
  * In all of them `q` points at int8 activations in -127 ... 127, one per column, the same for all
  * rows; weights are bytes whose range the name tells: u4 0 ... 15, u5 0 ... 31, u6 0 ... 63,
  * s8 -128 ... 127. The ranges matter where products of bytes are added in 16 bits: on AVX2 in
- * pairs, of which 8 of u4 fit, 4 of u5, 2 of u6, 1 of s8; on NEON without dot products one by one. */
+ * pairs, of which 8 of u4 fit, 4 of u5, 2 of u6, 1 of s8; on NEON without dot products one by one.
+ * What comes from lt_high_halves counts as u4. */
 #ifndef LINTEL_SIMD_DOT_H
 #define LINTEL_SIMD_DOT_H
 
@@ -211,28 +212,8 @@ LT_INLINE lt_lanes lt_dot32_s8(lt_columns a, lt_columns b, const int8_t *q, int3
 
 #endif
 
-/* start + the dot product of columns 0 ... 15 in the low halves of `w`, 16 ... 31 in the high ones. */
-LT_INLINE lt_lanes lt_dot32_packed4(int32_t start, lt_columns w, const int8_t *q) {
-  lt_columns a = w & 0x0F0F0F0F;
-#if defined(LT_VNNI)
-  /* Unsigned bytes may be 16 times too large: one shift of the sum instead of four of the weights.
-   * Apart from the low halves, so that neither waits for the other. */
-  lt_lanes high = lt_dot16((lt_lanes){0}, w & (int32_t)0xF0F0F0F0, q + 16);
-  return lt_dot16((lt_lanes){0} + start, a, q) + (high >> 4);
-#elif defined(LT_AVX2)
-  lt_pieces u = {a}, v = {lt_columns_right(w, 4) & 0x0F0F0F0F};
-  __m256i one = _mm256_set1_epi16(1);
-  lt_halves r;
-  r.h[0] = lt_u4_h(&u, &v, 0, q, one), r.h[1] = lt_u4_h(&u, &v, 1, q, one);
-  return r.v + start;
-#else
-  lt_lanes low = lt_dot16((lt_lanes){0} + start, a, q);
-  return lt_dot16(low, lt_columns_right(w, 4) & 0x0F0F0F0F, q + 16);
-#endif
-}
-
-/* The high halves of the bytes of `w`. Where unsigned bytes may be 16 times too large they stay in
- * their places, and what is made of them is worth 2^lt_high_shift() times less. */
+/* The high halves of the bytes of `w`, times 2^lt_high_shift(): where unsigned bytes up to 240 may
+ * be multiplied they stay in their places. */
 LT_INLINE lt_columns lt_high_halves(lt_columns w) {
 #if defined(LT_VNNI)
   return w & (int32_t)0xF0F0F0F0;
@@ -245,6 +226,27 @@ LT_INLINE int32_t lt_high_shift(void) {
   return 4;
 #else
   return 0;
+#endif
+}
+
+/* start + the dot product of columns 0 ... 15 in the low halves of `w`, 16 ... 31 in the high ones.
+ * */
+LT_INLINE lt_lanes lt_dot32_packed4(int32_t start, lt_columns w, const int8_t *q) {
+  lt_columns a = w & 0x0F0F0F0F;
+#if defined(LT_VNNI)
+  /* Unsigned bytes may be 16 times too large: one shift of the sum instead of four of the weights.
+   * Apart from the low halves, so that neither waits for the other. */
+  lt_lanes high = lt_dot16((lt_lanes){0}, lt_high_halves(w), q + 16);
+  return lt_dot16((lt_lanes){0} + start, a, q) + (high >> lt_high_shift());
+#elif defined(LT_AVX2)
+  lt_pieces u = {a}, v = {lt_high_halves(w)};
+  __m256i one = _mm256_set1_epi16(1);
+  lt_halves r;
+  r.h[0] = lt_u4_h(&u, &v, 0, q, one), r.h[1] = lt_u4_h(&u, &v, 1, q, one);
+  return r.v + start;
+#else
+  lt_lanes low = lt_dot16((lt_lanes){0} + start, a, q);
+  return lt_dot16(low, lt_high_halves(w), q + 16);
 #endif
 }
 

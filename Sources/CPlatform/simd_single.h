@@ -1,9 +1,9 @@
 /* One activation row: whole blocks of sixteen weight rows. Included by simd.h only.
  *
  * All sums are exact integers, so the results are those of the panel kernels. What differs is that
- * nothing is kept for further activation rows, and that the requests for later weights are dealt out
- * evenly: from memory the best that a core can do is to have its miss buffers full and never overfull,
- * and nine requests in a row lose some of them. */
+ * nothing is kept for further activation rows, and that the requests for later weights are dealt
+ * out evenly: from memory the best that a core can do is to have its miss buffers full and never
+ * overfull, and requests for nine lines in a row lose some of them. */
 #ifndef LINTEL_SIMD_SINGLE_H
 #define LINTEL_SIMD_SINGLE_H
 
@@ -57,8 +57,8 @@ typedef struct {
   _mm512_setr_epi64(LT_TO_4(n), LT_TO_4(n), LT_TO_4(n), LT_TO_4(n), LT_TO_4(m), LT_TO_4(m),    \
                     LT_TO_4(m), LT_TO_4(m))
 
-/* The block of one row, whose layout is told in Q6_K.swift: sixteen sums that add up to its integer,
- * less 32 times the scaled activations. */
+/* The block of one row, whose layout is told in Q6_K.swift: sixteen sums that add up to its
+ * integer, less 32 times the scaled activations. */
 LT_INLINE __m512i lt_q6_k_row(const uint8_t *w, const lt_q6_k *c) {
   const __m512i nibbles = _mm512_set1_epi8(0x0F);
   const __m512i low = LT_MATRICES(0, 2), high = LT_MATRICES(4, 6);
@@ -106,9 +106,10 @@ LT_INLINE lt_lanes lt_single_q6_k(lt_panel p, const int8_t *q, const int16_t *su
 
 /* ---- Q4_K ---- */
 
-/* 16 times the integers of a block of sixteen rows times the activations `q`; `scales03` and `scales47`
- * have the scales of the sub-blocks in their bytes. Halves of bytes stay in their places, so that no
- * vector of weights is shifted: the high ones count 16 times, and the scales of the others do. */
+/* 16 times the integers of a block of sixteen rows times the activations `q`; `scales03` and
+ * `scales47` have the scales of the sub-blocks in their bytes. Halves of bytes stay in their
+ * places, so that no vector of weights is shifted: the high ones count 16 times, and the scales of
+ * the others do. */
 LT_INLINE lt_lanes lt_single_q4_k_16(lt_panel p, const int8_t *q, lt_lanes scales03,
                                      lt_lanes scales47) {
   lt_lanes sum = lt_zero();

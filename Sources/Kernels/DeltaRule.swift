@@ -5,12 +5,14 @@
 //     o = rms(o, w, ε) · gate(z)
 //
 // With k̃ = e^g k and q̃ = e^g q both reads use the state before the decay:
-// u = β (v − Sᵀ k̃), o = Sᵀ q̃ + (q · k) u; one pass over S updates it with a token and reads for the
-// next. Columns of S (value channels) do not depend on each other, so tokens are taken sixteen at a
-// time through blocks of 32 columns that stay in the first-level cache; a token alone goes through S
-// as it lies in memory. Each token's operations and their order are the same for any number of rows.
+// u = β (v − Sᵀ k̃), o = Sᵀ q̃ + (q · k) u; one pass over S updates it with a token and reads for
+// the next. Columns of S (value channels) do not depend on each other, so tokens are taken sixteen
+// at a time through blocks of 32 columns that stay in the first-level cache; a token alone, not
+// recorded, goes through S as it lies in memory. Each token's operations and their order are the
+// same for any number of rows.
 //
-// - Shapes: q, k `[rows, d_k]` · v, z, output `[rows, d_v]` · state `[d_k, d_v]`, row-major, Float32
+// - Shapes: q, k `[rows, d_k]` · v, z, output `[rows, d_v]` · state `[d_k, d_v]`, row-major,
+// Float32
 // - Units:  decay is raw: g = a · softplus(decay + dt), a ≤ 0; β = sigmoid(beta)
 // - Source: Gated Delta Networks, arXiv 2412.06464; Kimi Linear, arXiv 2510.26692
 
@@ -56,7 +58,7 @@ package struct DeltaRuleJob: ParallelJob {
 
   static var block: Int { 16 }
   static var columns: Int { 32 }
-  /// Rows of the state that fit into the first-level cache with all their columns.
+  /// Rows of the state for which a token's sums over a block of columns stay in registers.
   static var sweepRows: Int { 16 }
 
   package var shape: Shape
@@ -145,6 +147,8 @@ package struct DeltaRuleJob: ParallelJob {
         t += 1
         continue
       }
+      let isFollowed = h + 1 < heads.upperBound && t + count == rows
+      let nextHead = isFollowed ? shape.keyWidth * width : 0
       DeltaRuleJob.inBlocks(width) { c, n in
         if let ring, t == 0 && ring.commit > 0 {
           let from = ring.position - ring.lag
@@ -153,7 +157,7 @@ package struct DeltaRuleJob: ParallelJob {
         if isRecorded {
           record(h, t, count, c, n, s + c, scratch, part)
         } else {
-          steps(h, t, count, c, n, s + c, width, scratch, isRecorded: false)
+          steps(h, t, count, c, n, s + c, width, scratch, nextHead: nextHead, isRecorded: false)
         }
       }
       for i in 0..<count { finish(h, t + i) }
@@ -191,7 +195,7 @@ package struct DeltaRuleJob: ParallelJob {
     let inPlace = rows - ring.recorded
     let from = inPlace > 0 ? inPlace : ring.commit - ring.lag
     shape.replay(ring, h, ring.position + from, ring.position + t, c, n, copy, columns)
-    steps(h, t, count, c, n, copy, columns, scratch, isRecorded: true)
+    steps(h, t, count, c, n, copy, columns, scratch, nextHead: 0, isRecorded: true)
   }
 
   /// Records k and e^g of `count` tokens from `t`. Comes after all columns: until then the places
@@ -207,14 +211,15 @@ package struct DeltaRuleJob: ParallelJob {
     }
   }
 
-  /// Tokens `t ..< t + count`, n columns from `c`, which lie at `s`, rows `stride` apart.
+  /// Tokens `t ..< t + count`, n columns from `c`, which lie at `s`, rows `stride` apart. The next
+  /// head's are `nextHead` behind them, or nobody wants them and it is 0.
   @inline(__always)
   private func steps(
     _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ n: Int, _ s: Floats, _ stride: Int,
-    _ scratch: Floats, isRecorded: Bool
+    _ scratch: Floats, nextHead: Int, isRecorded: Bool
   ) {
     if n == 32 {
-      steps32(h, t, count, c, s, stride, scratch, isRecorded)
+      steps32(h, t, count, c, s, stride, scratch, nextHead, isRecorded)
     } else {
       for i in 0..<count { step8(h, t + i, i, c, n, s, stride, scratch, isRecorded) }
     }
@@ -302,15 +307,17 @@ package struct DeltaRuleJob: ParallelJob {
       qDecayed: factor + 3 * stride, b: scalars[0], qk: scalars[1])
   }
 
-  /// Whether `sweep` can take a token: the sums of all columns fit behind the token's own vectors.
+  /// Whether `sweep` can take a token: the sums of all columns fit where further tokens would have
+  /// their e^g.
   private var canSweep: Bool {
     shape.valueWidth % DeltaRuleJob.columns == 0
       && 2 * shape.valueWidth <= (DeltaRuleJob.block - 1) * rowFloats
   }
 
-  /// The token `t` alone. Its state comes from far away, so it is read and written in the order in
-  /// which it lies in memory, sixteen rows of all columns at a time; blocks of columns, whose rows are
-  /// far apart, pay only where more tokens follow. Both passes ask for the next head's state.
+  /// The token `t` alone. As a rule its state comes from memory, so it is read and written in the
+  /// order in which it lies there, sixteen rows of all columns at a time; blocks of columns, whose
+  /// rows are far apart, pay only where more tokens follow. Both passes ask for the next head's
+  /// state; the first head, for which nobody did, asks for its own a little ahead.
   private func sweep(
     _ h: Int, _ t: Int, _ state: Floats, _ scratch: Floats, isFirst: Bool, isLast: Bool
   ) {
@@ -320,8 +327,8 @@ package struct DeltaRuleJob: ParallelJob {
     let reads = scratch + rowFloats
     let outputs = reads + width
     let zero = Lanes(repeating: 0)
-    let next = isLast ? 0 : d * width
-    let ahead = isFirst ? DeltaRuleJob.sweepRows * width : next
+    let nextHead = isLast ? 0 : d * width
+    let ahead = isFirst ? DeltaRuleJob.sweepRows * width : nextHead
     var first = 0
     while first < d {
       let last = min(first + DeltaRuleJob.sweepRows, d)
@@ -379,8 +386,8 @@ package struct DeltaRuleJob: ParallelJob {
       let kj = Lanes(repeating: now.k[j])
       c = 0
       while c < width {
-        lt_prefetch(s + (c + next))
-        lt_prefetch(s + (c + next + 16))
+        lt_prefetch(s + (c + nextHead))
+        lt_prefetch(s + (c + nextHead + 16))
         s.store((s.lanes(c) * f).addingProduct(kj, reads.lanes(c)), c)
         s.store((s.lanes(c + 8) * f).addingProduct(kj, reads.lanes(c + 8)), c + 8)
         s.store((s.lanes(c + 16) * f).addingProduct(kj, reads.lanes(c + 16)), c + 16)
@@ -396,7 +403,7 @@ package struct DeltaRuleJob: ParallelJob {
   @inline(__always)
   private func steps32(
     _ h: Int, _ t: Int, _ count: Int, _ c: Int, _ state: Floats, _ stride: Int, _ scratch: Floats,
-    _ isRecorded: Bool
+    _ nextHead: Int, _ isRecorded: Bool
   ) {
     let d = shape.keyWidth
     let width = shape.valueWidth
@@ -406,10 +413,9 @@ package struct DeltaRuleJob: ParallelJob {
     var now = token(0, scratch)
     var s = state
     // The columns to come, of this head or the next: rows are too far apart for the processor to
-    // foresee them. They are asked for here and once more while these are written; at the same time
-    // the next head's are asked for in memory, so that it is never idle while tokens are computed.
+    // foresee them. They are asked for here and once more while the last token is written; then the
+    // next head's are asked for too, which are still in memory.
     let later = c + 64 <= width ? 32 : d * stride - c
-    let next = isRecorded ? 0 : d * stride
     for j in 0..<d {
       lt_prefetch(s + later)
       lt_prefetch(s + (later + 16))
@@ -451,8 +457,8 @@ package struct DeltaRuleJob: ParallelJob {
         for j in 0..<d {
           lt_prefetch_near(s + later)
           lt_prefetch_near(s + (later + 16))
-          lt_prefetch(s + next)
-          lt_prefetch(s + (next + 16))
+          lt_prefetch(s + nextHead)
+          lt_prefetch(s + (nextHead + 16))
           let f = Lanes(repeating: now.factor[j])
           let kj = Lanes(repeating: now.k[j])
           s.store((s.lanes(0) * f).addingProduct(kj, u0), 0)

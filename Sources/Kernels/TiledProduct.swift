@@ -167,8 +167,7 @@ enum WeightColumns {
     let base = rows.assumingMemoryBound(to: UInt8.self)
     let panel = lt_panel(
       group0: base, group1: base + 4 * stride, group2: base + 8 * stride,
-      group3: base + 12 * stride, stride: stride, ahead: base, again: base,
-      next: base)
+      group3: base + 12 * stride, stride: stride, ahead: base, again: base, next: base)
     var i = 0
     while i + 4 <= width {
       let columns = lt_rows16(lt_at_block(panel, 4 * i), 0)

@@ -35,7 +35,8 @@ private let cases = [
   // rows of the state that do not fill the last sixteen
   Case(keyWidth: 24, valueWidth: 96, isDecayPerChannel: true),
   Case(keyHeads: 1, valueHeads: 1, keyWidth: 5, valueWidth: 32),
-  // more columns than fit behind a token's own vectors
+  // the most columns whose sums fit beside a token's own vectors, and more than fit
+  Case(keyHeads: 1, valueHeads: 2, keyWidth: 64, valueWidth: 480),
   Case(keyHeads: 1, valueHeads: 2, keyWidth: 8, valueWidth: 256),
   // columns that are no multiple of 32, of 8
   Case(keyWidth: 40, valueWidth: 40, pairing: .grouped),
@@ -131,8 +132,10 @@ private func run(
   let (qkv, decay, beta, gate) = (hold(x.qkv), hold(x.decay), hold(x.beta), hold(x.gate))
   let (dt, a, norm, state) = (hold(x.dt), hold(x.a), hold(x.norm), hold(x.state))
   let output = hold([Float](repeating: .nan, count: c.rows * c.channels))
-  let scratch = hold(
-    [Float](repeating: .nan, count: parts * DeltaRuleJob.scratchFloats(keyWidth: c.keyWidth)))
+  // One number more, which nobody may touch.
+  let scratchFloats = parts * DeltaRuleJob.scratchFloats(keyWidth: c.keyWidth)
+  let scratch = hold([Float](repeating: .nan, count: scratchFloats) + [0.5])
+  defer { #expect(scratch[scratchFloats] == 0.5) }
   var t = 0
   for rows in passes {
     let job = DeltaRuleJob(
@@ -144,6 +147,7 @@ private func run(
     for part in 0..<parts { job.run(part: part, parts: parts) }
     t += rows
   }
+  precondition(t == c.rows)
   return (
     Array(UnsafeBufferPointer(start: output, count: c.rows * c.channels)),
     Array(UnsafeBufferPointer(start: state, count: c.states))

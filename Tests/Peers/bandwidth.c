@@ -1,5 +1,5 @@
-/* Gigabytes per second that 1 and 2 threads read in sequence from memory, best of fourteen: with and
- * without software's requests a little ahead, in pages of 2 MiB where the kernel gives them. */
+/* Gigabytes per second that 1 and 2 threads read in sequence from memory, best of fourteen: with
+ * and without requests a little ahead, in pages of 2 MiB where the kernel gives them. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>

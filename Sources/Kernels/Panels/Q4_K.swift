@@ -63,8 +63,8 @@ enum PanelQ4_K: PanelFormat {
     head.finish(b, x)
   }
 
-  /// Sub-blocks 2c and 2c + 1, whose scales are two bytes of `scales` from `bit` on: 2^lt_high_shift()
-  /// times what they add.
+  /// Adds 2^lt_high_shift() times the integers of sub-blocks 2c and 2c + 1, whose scales are two
+  /// bytes of `scales` from `bit` on.
   @inline(__always)
   private static func pair(
     _ panel: lt_panel, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
@@ -113,7 +113,8 @@ enum PanelQ5_K: PanelFormat {
     head.finish(b, x)
   }
 
-  /// As in Q4_K; the last four have the fifth bits of the two sub-blocks at bit 4.
+  /// Adds the integers of sub-blocks 2c and 2c + 1, whose scales are two bytes of `scales` from
+  /// `bit` on; the last four arguments have their fifth bits at bit 4.
   @inline(__always)
   private static func pair(
     _ panel: lt_panel, _ b: Int, _ x: Inputs, _ c: Int, _ scales: lt_lanes,
