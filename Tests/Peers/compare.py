@@ -44,16 +44,6 @@ class Bench:
     def model(self, name):
         return str(self.models / f"{name}.gguf")
 
-    def read_anew(self, name):
-        """Leaves the model's file in the page cache as a read in sequence does, with Linux's defaults
-        mostly in pages of 2 MiB. One just written lies there in small ones, which cost those who read
-        weights from the file a tenth of their rate, and counts as private memory while it is dirty."""
-        with open(self.model(name), "rb", buffering=0) as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            while file.read(16 << 20):
-                pass
-
     def command(self, engine, model, threads, context, *words):
         driver = {"lintel": "lintel_driver", "llama.cpp": "llama_driver"}[engine]
         return [str(self.work / driver), self.model(model), str(threads), str(context), *words]
@@ -172,7 +162,6 @@ def table(b):
     for model in BARS:
         if b.options.only not in (None, model):
             continue
-        b.read_anew(model)  # once more: the kernel may have taken some of it back meanwhile
         for threads in b.options.threads or (2, 1):
             before = b.bandwidth()
             r = b.alternate(model, threads, 2048, "decode:16:64", "prefill:512")
@@ -550,9 +539,8 @@ def main():
     results = json.loads(output.read_text()) if output.exists() else {}
     b.results = results
     if not options.report:
-        for model in BARS:
-            if os.path.exists(b.model(model)):
-                b.read_anew(model)
+        # Pages of a model just written would count as private ones of whoever maps them.
+        os.sync()
         results["machine"] = machine(b)
         for name in options.sections or SECTIONS:
             b.worst = 0.0
