@@ -60,12 +60,18 @@ package struct MappedRegion {
     }
   }
 
-  /// Touches every page in turn. `progress` gets (done, total) bytes and stops the walk by
-  /// returning false. A file comes in pages of 2 MiB where the kernel has them: fewer misses of the
-  /// address cache make products some per cent faster.
+  /// Has what is not in memory yet come in pages of 2 MiB, where the kernel has them: the address
+  /// cache then misses less, and decoding becomes up to an eighth faster. For mapped files that will
+  /// be read as a whole: a page that is touched brings 2 MiB and more from the disk.
+  package static func adviseLarge(_ mapped: Bytes) {
+    lt_advise_huge(mapped.start, mapped.count)
+  }
+
+  /// Touches every page in turn, a file's in large ones. `progress` gets (done, total) bytes and stops
+  /// the walk by returning false.
   package func prefault(_ progress: (Int, Int) -> Bool) throws(Failure) {
     let page = Int(lt_page_bytes())
-    if isOwned { lt_advise_huge(bytes.start, bytes.count) }
+    if isOwned { MappedRegion.adviseLarge(bytes) }
     let slice = 16 << 20
     var sum: UInt8 = 0
     var from = 0

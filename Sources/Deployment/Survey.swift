@@ -34,7 +34,9 @@ struct Survey {
   private mutating func open(_ artifact: inout Artifact) {
     if artifact.isBroken { return }
     do throws(Failure) {
-      artifact.mapping = try MappedRegion.open(path: artifact.path.c).bytes
+      let bytes = try MappedRegion.open(path: artifact.path.c).bytes
+      if specification.load != 0 || artifact.hashPlace != nil { MappedRegion.adviseLarge(bytes) }
+      artifact.mapping = bytes
     } catch {
       artifact.isBroken = true
       problems.report(artifact.place, error)

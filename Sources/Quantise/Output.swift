@@ -42,6 +42,8 @@ package final class Output {
 
   package func finish() throws {
     var error: Int32 = fsync(file) == 0 ? 0 : errno
+    // Written pages are small ones; whoever maps the file next is to get it in large ones.
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
     if close(file) != 0 && error == 0 { error = errno }
     file = -1
     if error == 0 && rename(partial, path) != 0 { error = errno }

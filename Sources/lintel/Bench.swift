@@ -41,6 +41,7 @@ struct Bench: ParsableCommand {
     var switches: [Double] = []
     var memory = lintel_memory()
     var snapshots = SnapshotTimes()
+    var large: Int?
     for _ in 0..<runs {
       let start = DispatchTime.now().uptimeNanoseconds
       let runtime = try Runtime(path: file.model, settings)
@@ -65,6 +66,7 @@ struct Bench: ParsableCommand {
       first.append(Double(result.first_token_ns) / 1e6)
       longest.append(Double(result.longest_step_ns) / 1e6)
       memory = try runtime.memory()
+      large = LargePages.bytes(ofFile: file.model)
       if snapshot { try snapshots.measure(session) }
       if !settings.adapters.isEmpty { switches += try timeSwitches(runtime, session) }
     }
@@ -91,6 +93,7 @@ struct Bench: ParsableCommand {
             "cache": memory.cache_bytes, "session": memory.session_bytes,
             "total": memory.total_bytes,
           ], "weights_bytes": memory.weights_bytes,
+          "large_page_bytes": large.map { $0 as Any } ?? NSNull(),
         ]))
       return
     }
@@ -101,6 +104,10 @@ struct Bench: ParsableCommand {
     print(String(format: "longest unit%10.2f ms", median(longest)))
     print(String(format: "memory      %10.2f MiB of %.2f MiB weights", Double(memory.total_bytes) / 1048576, Double(memory.weights_bytes) / 1048576))
     print("            engine \(memory.engine_bytes) model \(memory.model_bytes) adapters \(memory.adapter_bytes) scratch \(memory.scratch_bytes) state \(memory.state_bytes) cache \(memory.cache_bytes) session \(memory.session_bytes)")
+    if let large {
+      let share = 100 * Double(large) / Double(max(memory.weights_bytes, 1))
+      print(String(format: "pages       %10.0f %% of the file in pages of 2 MiB", share))
+    }
     if !settings.adapters.isEmpty {
       let ranks = settings.adapters.map { "\($0.info.rank)" }.joined(separator: " + ")
       print(

@@ -10,6 +10,7 @@ it needs.
 import argparse
 import datetime
 import json
+import mmap
 import os
 import re
 import resource
@@ -86,10 +87,28 @@ class Bench:
         """Medians over processes of all engines in turn: {engine: {work: {"rate", "seconds", ..}}}."""
         runs = runs or self.runs
         records = {e: [] for e in engines}
+        self.large_pages = read_anew(self.model(model))
         for run in range(runs):
             for e in engines if run % 2 == 0 else engines[::-1]:
                 records[e].append(self.once(e, model, threads, context, *words))
         return {e: summary(records[e]) for e in engines}
+
+
+def read_anew(path):
+    """Drops a file from the page cache and reads it, as the first program after a restart that asks for
+    large pages. Answers the share of it that lies in pages of 2 MiB then."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+            if hasattr(mmap, "MADV_HUGEPAGE"):
+                pages.madvise(mmap.MADV_HUGEPAGE)
+            for at in range(0, len(pages), mmap.PAGESIZE):
+                pages[at]
+            with open("/proc/self/smaps") as maps:
+                own = maps.read().partition(os.path.realpath(path))[2]
+            large = re.search(r"FilePmdMapped:\s+(\d+) kB", own)
+            return int(large[1]) * 1024 / len(pages) if large else 0.0
 
 
 def busy_seconds():
@@ -166,7 +185,9 @@ def table(b):
             before = b.bandwidth()
             r = b.alternate(model, threads, 2048, "decode:16:64", "prefill:512")
             reads = [(x + y) / 2 for x, y in zip(before, b.bandwidth())]
-            rows.append({"model": model, "threads": threads, "gb_per_s": reads[min(threads, 2) - 1], **r})
+            rows.append({
+                "model": model, "threads": threads, "gb_per_s": reads[min(threads, 2) - 1],
+                "large_pages": b.large_pages, **r})
             say(table_text([rows[-1]], heading=False))
     return rows
 
@@ -185,8 +206,9 @@ def table_text(rows, heading=True):
     lines = []
     if heading:
         lines += [
-            "| model | threads | memory reads GB/s | decode tok/s | prefill tok/s | private MB | ready ms |",
-            "| --- | --- | --- | --- | --- | --- | --- |"]
+            "| model | threads | memory reads GB/s | in 2 MiB pages | decode tok/s | prefill tok/s "
+            "| private MB | ready ms |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         cells = []
         bars = BARS[row["model"]]
@@ -200,7 +222,8 @@ def table_text(rows, heading=True):
             cells.append(f"{ours:.4g} / {theirs:.4g} = {ratio:.3g}x{mark}")
         # Older files do not have it.
         reads = f"{row['gb_per_s']:.1f}" if "gb_per_s" in row else "-"
-        lines.append(f"| {row['model']} | {row['threads']} | {reads} | " + " | ".join(cells) + " |")
+        large = f"{100 * row['large_pages']:.0f} %" if "large_pages" in row else "-"
+        lines.append(f"| {row['model']} | {row['threads']} | {reads} | {large} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -280,6 +303,7 @@ def together_text(rows):
 def adapters(b):
     model = "qwen35-0.8b-q4_k_m"
     out = []
+    read_anew(b.model(model))
     for rank in (8, 16):
         file = b.work / f"{model}-lora{rank}.gguf"
         if not file.exists():
@@ -398,6 +422,7 @@ def depth(b):
             for words in ([], ["deepen:255"]))
         if fed != restored:
             sys.exit(f"{e}: a restored state goes on otherwise than the one that was saved")
+    read_anew(b.model(model))
     running = [Running(e, b.command(e, model, 2, context)) for e in ENGINES]
     for d in wanted:
         for r in running:
