@@ -73,6 +73,10 @@ typedef struct {
   lt_cursor far, again, near;
 } lt_stream;
 
+/* What is done with results as soon as they are there: `results` are those of weight rows
+ * `row ..< row + count`, a panel at most with quantised weights. */
+typedef void (*lt_rows_fn)(const void *context, float *results, int64_t row, int64_t count);
+
 /* One product, as the panel kernels take it. The input is either floats or one quantised form. */
 typedef struct {
   const uint8_t *weights;
@@ -92,6 +96,8 @@ typedef struct {
   uint8_t adds;       /* output += instead of output = */
   uint8_t use_floats; /* the float path for quantised weights */
   lt_stream *_Nullable stream; /* has this product's weights and what follows; NULL: these alone */
+  lt_rows_fn _Nullable after;  /* only with one input, and not on the float path */
+  const void *_Nullable after_context;
 } lt_product;
 
 /* The kernels compiled for AVX-512 with VNNI, or NEON dot products; only where lt_has_wide(). */

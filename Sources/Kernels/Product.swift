@@ -3,6 +3,19 @@
 import CPlatform
 import LintelCore
 
+/// What is done with the results of one input row while the product goes on: with those of every panel
+/// as soon as they are there, in between while the memory fetches weights. Every result once, on the
+/// thread that computed it.
+package struct RowsFollower: BitwiseCopyable, @unchecked Sendable {
+  package var call: lt_rows_fn
+  package var context: UnsafeRawPointer
+
+  package init(_ call: lt_rows_fn, _ context: UnsafeRawPointer) {
+    self.call = call
+    self.context = context
+  }
+}
+
 package enum Product {
   package enum Mode: BitwiseCopyable, Sendable {
     /// output = product
@@ -26,6 +39,7 @@ package enum Product {
   /// - Output: with `outputs`, the row of input r begins at `outputs[r]` instead.
   /// - Precision: with quantised weights, exact integers per block and one rounding per block and
   ///   step; with `float`, and for F32, F16 and BF16 weights always, float activations.
+  /// - Follower: only with one input row and without `outputs`.
   /// - Order: the bits of one output depend on its weight row and activation row alone.
   /// - Memory: reads only bytes of the matrix, at any alignment. Panels have sixteen rows: other
   ///   partitions than at multiples of sixteen cost time.
@@ -33,7 +47,8 @@ package enum Product {
     _ matrix: Matrix, weightRows: Range<Int>, input: Activations, inputRows: Int,
     rowNumbers: UnsafePointer<Int32>? = nil, output: UnsafeMutablePointer<Float>,
     outputStride: Int, outputs: UnsafePointer<Floats?>? = nil, mode: Mode = .set,
-    float: Bool = false, stream: UnsafeMutablePointer<lt_stream>? = nil
+    float: Bool = false, stream: UnsafeMutablePointer<lt_stream>? = nil,
+    follower: RowsFollower? = nil
   ) {
     if weightRows.isEmpty || inputRows <= 0 { return }
     let forms = Activations.forms(for: matrix.format, float: float)
@@ -46,7 +61,11 @@ package enum Product {
       sums16: form.sums16.base, sums32: form.sums32.base, input_rows: rowNumbers,
       inputs: Int64(inputRows), output: output, output_stride: Int64(outputStride),
       outputs: outputs, format: matrix.format.rawValue, adds: mode == .add ? 1 : 0,
-      use_floats: forms == .floats ? 1 : 0, stream: nil)
+      use_floats: forms == .floats ? 1 : 0, stream: nil, after: nil, after_context: nil)
+    if forms != .floats, let follower {
+      job.after = follower.call
+      job.after_context = follower.context
+    }
     if let stream {
       job.stream = stream
       run(&job, input.level)
@@ -61,6 +80,11 @@ package enum Product {
           run(&job, input.level)
         }
       }
+    }
+    if forms == .floats, let follower {
+      follower.call(
+        follower.context, output + weightRows.lowerBound, Int64(weightRows.lowerBound),
+        Int64(weightRows.count))
     }
   }
 

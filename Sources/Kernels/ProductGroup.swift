@@ -17,6 +17,8 @@ package struct ProductEntry: BitwiseCopyable {
   package var mode: Product.Mode
   /// Which map this is to adapters, or nil.
   package var target: LowRankTarget?
+  /// What is done with the results meanwhile. Only with one row, and without adapters.
+  package var follower: RowsFollower?
 
   package init(
     matrix: Matrix, input: Activations, inputRows: UnsafePointer<Int32>? = nil, rows: Int,
@@ -112,7 +114,8 @@ package struct ProductJob: ParallelJob {
             Product.run(
               e.matrix, weightRows: rows, input: e.input, inputRows: e.rows,
               rowNumbers: e.inputRows, output: e.output, outputStride: e.outputStride,
-              outputs: e.outputs, mode: e.mode, float: isFloat, stream: stream)
+              outputs: e.outputs, mode: e.mode, float: isFloat, stream: stream,
+              follower: e.follower)
             if lowRank.count > 0 { LowRank.add(e, rows, lowRank) }
           }
           piece = next

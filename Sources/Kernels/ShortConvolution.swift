@@ -61,6 +61,40 @@ package struct ShortConvolutionJob: ParallelJob {
     }
   }
 
+  /// Convolves channels of the one row as soon as a product has made them; `context` is the job, whose
+  /// weights and history are asked for well before.
+  package static var follower: lt_rows_fn {
+    { context, _, channel, count in
+      let job = context.assumingMemoryBound(to: ShortConvolutionJob.self)
+      if job.pointee.kernel == 4 && count == 16 {
+        job.pointee.sixteen(Int(channel))
+      } else {
+        job.pointee.others(Int(channel), Int(count))
+      }
+    }
+  }
+
+  /// Sixteen channels of one row, four taps.
+  @inline(__always)
+  private func sixteen(_ c: Int) {
+    // Those of a later panel, perhaps behind the last one.
+    let later = c &+ 128
+    for j in 0..<4 { lt_prefetch(weight + (4 &* later &+ 16 &* j)) }
+    for j in 0..<3 { lt_prefetch(history + (j &* stride &+ later)) }
+    fourTaps(c)
+    fourTaps(c &+ 8)
+  }
+
+  @inline(never)
+  private func others(_ first: Int, _ count: Int) {
+    let end = first + count
+    var c = first
+    while c < end {
+      column(c, min(8, end - c))
+      c += 8
+    }
+  }
+
   /// As `column`, for eight channels of four taps without a ring.
   @inline(__always)
   private func fourTaps(_ c: Int) {

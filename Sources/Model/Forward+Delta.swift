@@ -26,6 +26,7 @@ extension Forward {
     for i in 0..<m.projectionCount {
       add(m.projections[i].linear, qkv + m.projections[i].column, channels)
     }
+    let isConvolved = convolveMeanwhile(m, layer, qkv)
     if case .withBeta = m.decay {
       add(m.beta, both, m.beta.matrix.rows)
     } else {
@@ -53,8 +54,15 @@ extension Forward {
     widen(m, decayDown, to: decay, gateDown, to: gate)
     // No product reads the input any more: the recurrence writes the next one straight into it.
     input.columns = m.valueTotal
-    recur(
-      m, layer, qkv: qkv, decay: decay, beta: beta, gate: gate, output: input.floats.base)
+    if !isConvolved {
+      pool.run(
+        ConvolutionsJob(
+          mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv))
+    }
+    pool.run(
+      RecurrencesJob(
+        mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv, decay: decay,
+        beta: beta, gate: gate, output: input.floats.base, scratch: workspace.recurrence.base))
     quantise(input, rows, forms(m.output))
     addProduct(m.output, input)
   }
@@ -98,15 +106,36 @@ extension Forward {
     if count > 0 { product(count) }
   }
 
-  private func recur(
-    _ m: DeltaMixer, _ layer: Layer, qkv: Floats, decay: Floats, beta: Floats, gate: Floats,
-    output: Floats
-  ) {
-    pool.run(ConvolutionsJob(mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv))
-    pool.run(
-      RecurrencesJob(
-        mixer: m, layer: layer, segments: segments, count: segmentCount, qkv: qkv, decay: decay,
-        beta: beta, gate: gate, output: output, scratch: workspace.recurrence.base))
+  /// Has the projections, which are the first entries of the list, convolved while they are computed;
+  /// false where that cannot be. One token alone waits for memory anyway, and then for nothing more.
+  private func convolveMeanwhile(_ m: DeltaMixer, _ layer: Layer, _ qkv: Floats) -> Bool {
+    guard rows == 1, lowRank.count == 0, m.projectionCount == m.convolutionCount,
+      let s = segments[0], s.ring(layer) == nil
+    else { return false }
+    for i in 0..<m.projectionCount {
+      let (from, piece) = (m.projections[i], m.convolutions[i])
+      if from.column != piece.column || from.linear.matrix.rows != piece.channels { return false }
+      workspace.convolutions[i] = m.convolution(i, s, layer, qkv)
+    }
+    for i in 0..<m.projectionCount {
+      workspace.entries[i].follower = RowsFollower(
+        ShortConvolutionJob.follower, workspace.convolutions + i)
+    }
+    return true
+  }
+}
+
+extension DeltaMixer {
+  /// The convolution of piece `i` for a segment's rows of `qkv`.
+  fileprivate func convolution(
+    _ i: Int, _ s: Segment, _ layer: Layer, _ qkv: Floats
+  ) -> ShortConvolutionJob {
+    let piece = convolutions[i]
+    return ShortConvolutionJob(
+      x: qkv + s.firstRow * channels + piece.column, stride: channels, rows: s.rows,
+      channels: piece.channels,
+      history: s.state.pointee.history + layer.historyStart + piece.column, weight: piece.weight,
+      kernel: kernel, ring: s.ring(layer)?.from(column: piece.column))
   }
 }
 
@@ -127,14 +156,8 @@ struct ConvolutionsJob: ParallelJob {
   func run(part: Int, parts: Int) {
     for i in 0..<count {
       guard let s = segments[i] else { continue }
-      let history = s.state.pointee.history + layer.historyStart
       for c in 0..<mixer.convolutionCount {
-        let piece = mixer.convolutions[c]
-        ShortConvolutionJob(
-          x: qkv + s.firstRow * mixer.channels + piece.column, stride: mixer.channels,
-          rows: s.rows, channels: piece.channels, history: history + piece.column,
-          weight: piece.weight, kernel: mixer.kernel, ring: s.ring(layer)?.from(column: piece.column)
-        ).run(part: part, parts: parts)
+        mixer.convolution(c, s, layer, qkv).run(part: part, parts: parts)
       }
     }
   }

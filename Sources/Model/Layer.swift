@@ -46,6 +46,8 @@ package struct DeltaMixer: BitwiseCopyable {
     case full(Linear)
   }
 
+  static var projectionsMax: Int { 3 }
+
   package var shape: DeltaRuleJob.Shape
   package var kernel: Int
   /// q | k | v, as one to three maps.

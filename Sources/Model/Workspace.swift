@@ -16,6 +16,8 @@ package struct Workspace: BitwiseCopyable {
   /// Per thread.
   package let attention: Buffer<Float>
   package let entries: Buffer<ProductEntry>
+  /// Convolutions that follow products row by row.
+  let convolutions: Buffer<ShortConvolutionJob>
   /// Router results: `[rows, chosen]`.
   package let chosen: Buffer<Int32>
   package let weights: Buffer<Float>
@@ -48,6 +50,8 @@ package struct Workspace: BitwiseCopyable {
       Float.self, Checked.multiply(threads, d.attentionFloats, "attention scratch"),
       "attention scratch")
     entries = try arena.carve(ProductEntry.self, 3 * d.expertsMax + 12, "product lists")
+    convolutions = try arena.carve(
+      ShortConvolutionJob.self, DeltaMixer.projectionsMax, "product lists")
     let pairs = try Checked.multiply(rowsMax, d.chosenMax, "expert choices")
     chosen = try arena.carve(Int32.self, pairs, "expert choices")
     weights = try arena.carve(Float.self, pairs, "expert choices")

@@ -135,6 +135,9 @@ enum Panel {
         }
         a &+= 1
       }
+      if isSingle, let after = job.after, let context = job.after_context {
+        after(context, place(job, 0) + o, Int64(o), Int64(count))
+      }
       o &+= count
     }
   }
