@@ -95,10 +95,14 @@ static inline void lt_advise_willneed(const void *p, size_t bytes) {
   (void)madvise((void *)p, bytes, MADV_WILLNEED);
 }
 
-/* Asks for large pages, which Linux 6.16 and later also have for files that are read anew. */
+/* Asks for pages of 2 MiB as far as they fit, which Linux 6.16 and later also have for files that
+ * are read anew. */
 static inline void lt_advise_huge(const void *p, size_t bytes) {
 #ifdef MADV_HUGEPAGE
-  (void)madvise((void *)p, bytes, MADV_HUGEPAGE);
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t from = ((uintptr_t)p + page - 1) / page * page;
+  uintptr_t to = ((uintptr_t)p + bytes) / page * page;
+  if (from < to) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 #else
   (void)p, (void)bytes;
 #endif

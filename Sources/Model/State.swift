@@ -39,6 +39,12 @@ package struct SessionState: BitwiseCopyable {
       "the attention cache")
   }
 
+  /// Asks for large pages where the recurrent states will be: a token goes through all of them, and in
+  /// small pages the address cache misses at each. The memory is the engine's own and still untouched.
+  package func adviseLarge() {
+    lt_advise_huge(recurrent.base, recurrent.count * MemoryLayout<Float>.stride)
+  }
+
   /// The state before any text. The cache needs no clearing: only positions below `position` are
   /// ever read.
   package mutating func reset() {
