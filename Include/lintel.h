@@ -157,11 +157,10 @@ typedef struct lintel_engine_options {
 #define LINTEL_ENGINE_OPTIONS_INIT \
   { (uint32_t)sizeof(lintel_engine_options), 0, NULL, 0, 0, 0, { 0, 0, 0, 0 } }
 
-/* How a file's weights come into memory. Whoever reads all of it gets pages of 2 MiB where the kernel
- * has them (Linux 6.16 and later, ext4 among others, unless transparent_hugepage is "never"), and
- * decodes up to an eighth faster than in small pages. A file that was just written lies in small
- * ones until it is read anew: after a restart, or once its pages have been dropped
- * (`dd if=FILE iflag=nocache count=0`). */
+/* How a file's weights come into memory. Where the kernel and the file system have pages of 2 MiB for
+ * files (ext4 since Linux 6.16), prefault and locked get them, and decoding is up to an eighth faster
+ * than in small ones. A file that was just written lies in small pages until it is read anew: after a
+ * restart, or, while nobody has it mapped, after `sync FILE; dd if=FILE iflag=nocache count=0`. */
 #define LINTEL_LOAD_LAZY 0     /* pages come in as they are touched, small ones as a rule */
 #define LINTEL_LOAD_PREFAULT 1 /* every page is read before open returns */
 #define LINTEL_LOAD_LOCKED 2   /* prefaulted and held with mlock */

@@ -95,13 +95,13 @@ static inline void lt_advise_willneed(const void *p, size_t bytes) {
   (void)madvise((void *)p, bytes, MADV_WILLNEED);
 }
 
-/* Asks for pages of 2 MiB as far as they fit, which Linux 6.16 and later also have for files that
- * are read anew. */
+/* Asks for pages of 2 MiB as far as they fit, of memory or of a file that is read anew (ext4 since
+ * Linux 6.16). */
 static inline void lt_advise_huge(const void *p, size_t bytes) {
 #ifdef MADV_HUGEPAGE
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   uintptr_t from = ((uintptr_t)p + page - 1) / page * page;
-  uintptr_t to = ((uintptr_t)p + bytes) / page * page;
+  uintptr_t to = (uintptr_t)p + bytes;
   if (from < to) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 #else
   (void)p, (void)bytes;

@@ -35,7 +35,7 @@ struct Survey {
     if artifact.isBroken { return }
     do throws(Failure) {
       let bytes = try MappedRegion.open(path: artifact.path.c).bytes
-      if specification.load != 0 || artifact.hashPlace != nil { MappedRegion.adviseLarge(bytes) }
+      if specification.load != 0 { MappedRegion.adviseLarge(bytes) }
       artifact.mapping = bytes
     } catch {
       artifact.isBroken = true

@@ -3,9 +3,9 @@
 import CPlatform
 import LintelCore
 
-/// What is done with the results of one input row while the product goes on: with those of every panel
-/// as soon as they are there, in between while the memory fetches weights. Every result once, on the
-/// thread that computed it.
+/// What is done with the results of one input row while the product goes on: with those of a panel as
+/// soon as they are there, while the memory fetches the next weights; on the float path with those of
+/// a thread's whole stretch. Every result once, on the thread that computed it.
 package struct RowsFollower: BitwiseCopyable, @unchecked Sendable {
   package var call: lt_rows_fn
   package var context: UnsafeRawPointer

@@ -61,16 +61,20 @@ package struct ShortConvolutionJob: ParallelJob {
     }
   }
 
-  /// Convolves channels of the one row as soon as a product has made them; `context` is the job, whose
-  /// weights and history are asked for well before.
+  /// Convolves channels of one row as soon as a product has made them; `context` is the job, which has no
+  /// ring.
   package static var follower: lt_rows_fn {
     { context, _, channel, count in
       let job = context.assumingMemoryBound(to: ShortConvolutionJob.self)
-      if job.pointee.kernel == 4 && count == 16 {
-        job.pointee.sixteen(Int(channel))
-      } else {
-        job.pointee.others(Int(channel), Int(count))
+      var c = Int(channel)
+      let end = c + Int(count)
+      if job.pointee.kernel == 4 {
+        while c &+ 16 <= end {
+          job.pointee.sixteen(c)
+          c &+= 16
+        }
       }
+      if c < end { job.pointee.others(c..<end) }
     }
   }
 
@@ -86,11 +90,10 @@ package struct ShortConvolutionJob: ParallelJob {
   }
 
   @inline(never)
-  private func others(_ first: Int, _ count: Int) {
-    let end = first + count
-    var c = first
-    while c < end {
-      column(c, min(8, end - c))
+  private func others(_ channels: Range<Int>) {
+    var c = channels.lowerBound
+    while c < channels.upperBound {
+      column(c, min(8, channels.upperBound - c))
       c += 8
     }
   }

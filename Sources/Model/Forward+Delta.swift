@@ -109,7 +109,7 @@ extension Forward {
   /// Has the projections, which are the first entries of the list, convolved while they are computed;
   /// false where that cannot be. One token alone waits for memory anyway, and then for nothing more.
   private func convolveMeanwhile(_ m: DeltaMixer, _ layer: Layer, _ qkv: Floats) -> Bool {
-    guard rows == 1, lowRank.count == 0, m.projectionCount == m.convolutionCount,
+    guard rows == 1, segmentCount == 1, lowRank.count == 0, m.projectionCount == m.convolutionCount,
       let s = segments[0], s.ring(layer) == nil
     else { return false }
     for i in 0..<m.projectionCount {

@@ -39,8 +39,9 @@ package struct SessionState: BitwiseCopyable {
       "the attention cache")
   }
 
-  /// Asks for large pages where the recurrent states will be: a token goes through all of them, and in
-  /// small pages the address cache misses at each. The memory is the engine's own and still untouched.
+  /// Asks for large pages where the recurrent states are: a token goes through all of them, and in small
+  /// pages the address cache misses at each. Comes before the first touch; pages that an earlier owner
+  /// has touched stay as they are.
   package func adviseLarge() {
     lt_advise_huge(recurrent.base, recurrent.count * MemoryLayout<Float>.stride)
   }

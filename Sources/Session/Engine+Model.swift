@@ -147,7 +147,7 @@ extension Engine {
     let object = try Layout.carve(&arena, Session.self)
     var report = MemoryReport()
     var session = try Session(&arena, loaded, options, report: &report)
-    if isOwned { session.state.adviseLarge() }
+    session.state.adviseLarge()
     session.start(pool: pool)
     object.initialize(to: session)
     report.session = arena.used - report.state - report.cache

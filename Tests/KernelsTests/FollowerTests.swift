@@ -75,12 +75,17 @@ func resultsAreFollowedOnceAndFinal(_ level: Level) throws {
 @Test(arguments: levels)
 func convolutionsFollowTheirProducts(_ level: Level) throws {
   let x = try input(level)
-  for (channels, parts) in [(8, 1), (21, 1), (96, 2), (4101, 3)] {
+  for (format, channels, parts) in [
+    (BlockFormat.q4_k, 8, 1), (.q4_k, 21, 1), (.f32, 21, 1), (.q6_k, 96, 2), (.f32, 200, 2),
+    (.q4_k, 4101, 3),
+  ] {
     for kernel in [2, 4, 5] {
-      let w = Guarded(TestMatrix(.q4_k, rows: channels, columns: columns, seed: UInt64(channels)))
+      let w = Guarded(TestMatrix(format, rows: channels, columns: columns, seed: UInt64(channels)))
+      // Other channels lie beside these in the history.
+      let stride = channels + 11
       var g = Generator(UInt64(kernel))
       let taps = (0..<(channels * kernel)).map { _ in g.normal() }
-      let past = (0..<(channels * (kernel - 1))).map { _ in g.normal() }
+      let past = (0..<(stride * (kernel - 1))).map { _ in g.normal() }
       let plain = product(w, x, rows: 1)
       let results = [false, true].map { follows in
         let y = room(channels, Float.nan), history = room(past.count, Float(0))
@@ -88,12 +93,12 @@ func convolutionsFollowTheirProducts(_ level: Level) throws {
         for i in past.indices { history[i] = past[i] }
         taps.withUnsafeBufferPointer { taps in
           let job = ShortConvolutionJob(
-            x: y, stride: channels, rows: 1, channels: channels, history: history,
+            x: y, stride: stride, rows: 1, channels: channels, history: history,
             weight: taps.baseAddress!, kernel: kernel)
           if follows {
             withUnsafePointer(to: job) { job in
               var entry = ProductEntry(
-                matrix: w.matrix, input: x.activations, rows: 1, output: y, outputStride: channels)
+                matrix: w.matrix, input: x.activations, rows: 1, output: y, outputStride: stride)
               entry.follower = RowsFollower(ShortConvolutionJob.follower, job)
               run([entry], parts: parts)
             }
@@ -104,7 +109,7 @@ func convolutionsFollowTheirProducts(_ level: Level) throws {
         }
         return (0..<channels).map { y[$0].bitPattern } + past.indices.map { history[$0].bitPattern }
       }
-      #expect(results[0] == results[1], "\(channels) channels, \(kernel) taps, \(parts) parts")
+      #expect(results[0] == results[1], "\(format), \(channels) channels, \(kernel) taps, \(parts) parts")
     }
   }
 }

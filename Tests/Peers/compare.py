@@ -8,6 +8,7 @@ it needs.
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import mmap
@@ -101,7 +102,8 @@ def read_anew(path):
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-            if hasattr(mmap, "MADV_HUGEPAGE"):
+            # A kernel without large pages refuses.
+            with contextlib.suppress(AttributeError, OSError):
                 pages.madvise(mmap.MADV_HUGEPAGE)
             for at in range(0, len(pages), mmap.PAGESIZE):
                 pages[at]
@@ -303,7 +305,6 @@ def together_text(rows):
 def adapters(b):
     model = "qwen35-0.8b-q4_k_m"
     out = []
-    read_anew(b.model(model))
     for rank in (8, 16):
         file = b.work / f"{model}-lora{rank}.gguf"
         if not file.exists():
@@ -314,6 +315,7 @@ def adapters(b):
             works = ("decode:16:48", "prefill:512")
             ways = {"without": works, "with": (f"adapter={file}", *works)}
             records = {e: {way: [] for way in ways} for e in ENGINES}
+            read_anew(b.model(model))
             for _ in range(b.runs):
                 for e in ENGINES:
                     for way, words in ways.items():

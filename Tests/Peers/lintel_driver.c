@@ -221,6 +221,7 @@ int main(int argc, char **argv) {
   lintel_memory plan = LINTEL_MEMORY_INIT;
   eo.threads = (uint32_t)atoi(argv[2]);
   mo.chunk_tokens = 256;
+  mo.load = LINTEL_LOAD_PREFAULT;
   so.context_tokens = (uint32_t)atoi(argv[3]);
   if (adapter_path) {
     lintel_adapter_info info = {0};
