@@ -138,8 +138,7 @@ LT_INLINE void lt_prefetch_near(const void *p) {
 #endif
 }
 
-/* The one between the two, into the second-level cache. With it kernels that used to read 22 to 28
- * GB/s from memory on Zen 4 read 26 to 33. */
+/* The one between the two, into the second-level cache. */
 LT_INLINE void lt_prefetch_again(const void *p) {
 #if defined(__x86_64__)
   lt_prefetch(p);

@@ -47,16 +47,19 @@ package struct ShortConvolutionJob: ParallelJob {
   }
 
   package func run(part: Int, parts: Int) {
-    let range = share(channels, part: part, parts: parts, grain: 8)
-    var c = range.lowerBound
+    convolve(share(channels, part: part, parts: parts, grain: 8))
+  }
+
+  private func convolve(_ channels: Range<Int>) {
+    var c = channels.lowerBound
     if kernel == 4 && ring == nil {
-      while c &+ 8 <= range.upperBound {
+      while c &+ 8 <= channels.upperBound {
         fourTaps(c)
         c &+= 8
       }
     }
-    while c < range.upperBound {
-      column(c, min(8, range.upperBound - c))
+    while c < channels.upperBound {
+      column(c, min(8, channels.upperBound - c))
       c += 8
     }
   }
@@ -74,7 +77,7 @@ package struct ShortConvolutionJob: ParallelJob {
           c &+= 16
         }
       }
-      if c < end { job.pointee.others(c..<end) }
+      if c < end { job.pointee.convolve(c..<end) }
     }
   }
 
@@ -87,15 +90,6 @@ package struct ShortConvolutionJob: ParallelJob {
     for j in 0..<3 { lt_prefetch(history + (j &* stride &+ later)) }
     fourTaps(c)
     fourTaps(c &+ 8)
-  }
-
-  @inline(never)
-  private func others(_ channels: Range<Int>) {
-    var c = channels.lowerBound
-    while c < channels.upperBound {
-      column(c, min(8, channels.upperBound - c))
-      c += 8
-    }
   }
 
   /// As `column`, for eight channels of four taps without a ring.
