@@ -50,6 +50,8 @@ package struct ShortConvolutionJob: ParallelJob {
     convolve(share(channels, part: part, parts: parts, grain: 8))
   }
 
+  // Its windows would give every panel's call of the follower a large frame.
+  @inline(never)
   private func convolve(_ channels: Range<Int>) {
     var c = channels.lowerBound
     if kernel == 4 && ring == nil {
